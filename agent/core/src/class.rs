@@ -1,0 +1,56 @@
+//! Interface classes.
+
+/// What kind of link: budgets, chunk sizes, timeouts and preference default by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Wired Ethernet.
+    Ethernet,
+    /// WiFi station.
+    Wifi,
+    /// 5G (NR) modem.
+    FiveG,
+    /// LTE modem.
+    Lte,
+    /// 2G/3G modem, or a PPP link of unknown generation.
+    Cellular,
+    /// A tunnel that rides on another link.
+    Vpn,
+    /// Satellite terminal.
+    Satellite,
+}
+
+impl Class {
+    /// Every class, in the order of [`Self::index`].
+    pub const ALL: [Self; 7] = [
+        Self::Ethernet,
+        Self::Wifi,
+        Self::FiveG,
+        Self::Lte,
+        Self::Cellular,
+        Self::Vpn,
+        Self::Satellite,
+    ];
+
+    /// Position in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The name in configuration and output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ethernet => "ethernet",
+            Self::Wifi => "wifi",
+            Self::FiveG => "5g",
+            Self::Lte => "lte",
+            Self::Cellular => "cellular",
+            Self::Vpn => "vpn",
+            Self::Satellite => "satellite",
+        }
+    }
+
+    /// The class of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+}

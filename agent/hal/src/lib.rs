@@ -1,0 +1,17 @@
+//! What Baton asks of a machine: traits by capability, an in-memory fake, one conformance suite.
+//!
+//! A backend implements [`Links`] (which links exist and what the kernel says of them) and
+//! [`Transport`] (byte streams bound to one link). Drivers depend on these traits alone, so that
+//! the same relay runs on rtnetlink and bound sockets, on links emulated over loopback, and on
+//! the [`fake`].
+#![forbid(unsafe_code)]
+
+mod clock;
+mod error;
+mod links;
+mod transport;
+
+pub use clock::Clock;
+pub use error::{Error, ErrorKind};
+pub use links::{Facts, LinkChange, LinkName, Links};
+pub use transport::{Stream, StreamInfo, Transport};

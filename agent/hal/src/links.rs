@@ -1,0 +1,57 @@
+//! Which links exist, and what the kernel says of them.
+
+use baton_core::Class;
+use core::net::IpAddr;
+
+/// An interface name, as the kernel has it.
+pub type LinkName = String;
+
+/// What the machine knows of one link. Two equal values mean that nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Interface name.
+    pub name: LinkName,
+    /// Kernel interface index; a new index under an old name is a new interface.
+    pub index: u32,
+    /// What kind of link it is.
+    pub class: Class,
+    /// Physical layer up (IFF_LOWER_UP and administratively up).
+    pub carrier: bool,
+    /// The address that leaves by this link, if it has one.
+    pub address: Option<IpAddr>,
+    /// Next hop of its default route, if the route names one (point-to-point links name none).
+    pub gateway: Option<IpAddr>,
+    /// Metric of its best default route; `None`: it has none, or only a `linkdown` one.
+    pub metric: Option<u32>,
+    /// Why it can't be used although it looks usable, with the command that mends it.
+    pub trouble: Option<String>,
+}
+
+impl Facts {
+    /// Whether packets to the upstream can leave by it: carrier, an address, a default route.
+    pub fn is_usable(&self) -> bool {
+        self.carrier && self.address.is_some() && self.metric.is_some() && self.trouble.is_none()
+    }
+}
+
+/// One observation about links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkChange {
+    /// The link appeared or any of its facts changed.
+    Updated(Facts),
+    /// The interface is gone.
+    Removed(LinkName),
+}
+
+/// The links of this machine, live.
+#[expect(async_fn_in_trait, reason = "drivers are single-threaded: no Send bound is wanted")]
+pub trait Links {
+    /// What goes wrong.
+    type Error: crate::Error;
+
+    /// The next change. The first calls report every link that exists already.
+    ///
+    /// Cancel-safe: a dropped call loses no change. Changes to one link may be merged, never
+    /// reordered; the last one reported is the truth at that time.
+    async fn changed(&mut self) -> Result<LinkChange, Self::Error>;
+}

@@ -1,0 +1,66 @@
+//! Byte streams to the upstream, each bound to one link.
+
+use baton_core::Duration;
+use std::io::IoSlice;
+
+/// What the transport knows of a stream: TCP_INFO on Linux.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Payload bytes the peer's host acknowledged, since connect.
+    pub acked_bytes: u64,
+    /// Segments sent and not acknowledged; more than zero means that data is in flight.
+    pub unacked_segments: u32,
+    /// Bytes handed over and not yet sent for the first time.
+    pub notsent_bytes: u32,
+    /// Time since the peer's last acknowledgement arrived.
+    pub last_ack: Duration,
+    /// Smoothed round-trip time; zero if not measured.
+    pub srtt: Duration,
+    /// Its mean deviation.
+    pub rttvar: Duration,
+    /// Segments sent again, since connect.
+    pub retransmitted_segments: u32,
+    /// Segments sent, since connect.
+    pub sent_segments: u32,
+    /// Bytes a second, as the transport last measured it; zero if not measured.
+    pub delivery_rate: u64,
+}
+
+/// A connected byte stream. All methods take `&self`, so that reading and writing may be
+/// awaited side by side by one task.
+#[expect(async_fn_in_trait, reason = "drivers are single-threaded: no Send bound is wanted")]
+pub trait Stream {
+    /// What goes wrong.
+    type Error: crate::Error;
+
+    /// Reads what is there, waiting for at least one byte. `Ok(0)`: the peer closed.
+    /// Cancel-safe: a dropped call has read nothing.
+    async fn read(&self, buf: &mut [u8]) -> Result<usize, Self::Error>;
+
+    /// Writes what fits, waiting until at least one byte does. Cancel-safe: a dropped call has
+    /// written nothing.
+    async fn write(&self, bufs: &[IoSlice<'_>]) -> Result<usize, Self::Error>;
+
+    /// What the transport knows; `None` where it can't tell.
+    fn info(&self) -> Option<StreamInfo>;
+
+    /// Makes the drop of this stream send nothing more: what waits unsent or unacknowledged is
+    /// thrown away (a reset on TCP). Without it, a drop closes in good order in the background.
+    fn abort(&self);
+}
+
+/// Opens streams to the upstream.
+#[expect(async_fn_in_trait, reason = "drivers are single-threaded: no Send bound is wanted")]
+pub trait Transport {
+    /// The streams it opens.
+    type Stream: Stream<Error = Self::Error> + 'static;
+    /// What goes wrong.
+    type Error: crate::Error + 'static;
+
+    /// Connects to the upstream (its name and port are the backend's configuration) over `link`
+    /// and no other; never falls back to another link. Name resolution goes over the same link.
+    ///
+    /// Waits as long as the transport does: the caller bounds it. Dropping the call abandons the
+    /// attempt.
+    async fn connect(&self, link: &str) -> Result<Self::Stream, Self::Error>;
+}

@@ -1,0 +1,1 @@
+//! The agent: LAN ingest, upstream lanes, spool, control API.

@@ -1,0 +1,1 @@
+//! The receiving end: a small file server with HMAC tokens and resumable uploads.

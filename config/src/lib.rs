@@ -1,0 +1,1 @@
+//! Typed configuration, defaults, templates, a verdict on every key.

@@ -1,0 +1,1 @@
+//! Linux: links from rtnetlink, sockets bound to a link, TCP_INFO, name resolution.

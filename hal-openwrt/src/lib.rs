@@ -1,0 +1,1 @@
+//! OpenWrt: the UCI configuration.

@@ -1,0 +1,1 @@
+//! Network namespaces and a seeded link emulator, without root.

@@ -1,0 +1,1 @@
+//! Baton against real kernels, servers and failures.
