@@ -1,0 +1,341 @@
+//! The transition table, and what one link does by itself.
+
+use super::*;
+use StateKind::{Absent, Down, Failed, Healthy, HoldDown, Settling, Suppressed, Suspect};
+
+const SPEC: LinkSpec = LinkSpec { class: Class::Lte, priority: 30, metric: 100, metered: false };
+const UP: Observation = Observation::Facts { carrier: true, address: true, route: true };
+const CUT: Observation = Observation::Facts { carrier: false, address: true, route: true };
+const RTT: Duration = Duration::from_millis(10);
+const ANSWER: Observation = Observation::ProbeAnswered { rtt: RTT };
+
+/// A link with the clock that it lives by.
+#[derive(Clone, Debug)]
+struct Bench {
+    link: Link,
+    policy: LinkPolicy,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { link: Link::new(), policy: LinkPolicy::default(), now: Instant::from_millis(1_000_000) }
+    }
+
+    fn see(&mut self, observation: Observation) -> &mut Self {
+        self.link.observe(self.now, &self.policy, observation);
+        self
+    }
+
+    fn wait(&mut self, millis: u64) -> &mut Self {
+        self.now += Duration::from_millis(millis);
+        self.link.handle_timeout(self.now, &self.policy);
+        self
+    }
+
+    fn probe(&mut self) -> &mut Self {
+        self.link.on_probe_sent(self.now, &self.policy);
+        self
+    }
+
+    fn kind(&self) -> StateKind {
+        self.link.state().kind()
+    }
+
+    fn view(&self) -> LinkView {
+        self.link.view(&self.policy)
+    }
+
+    /// A link in that state, with nothing in flight and a probe on its way.
+    fn in_state(kind: StateKind) -> Self {
+        let mut bench = Self::new();
+        match kind {
+            Absent => &mut bench,
+            Down => bench.see(Observation::Appeared(SPEC)),
+            Settling => bench.see(Observation::Appeared(SPEC)).see(UP).see(ANSWER),
+            Healthy => bench.see(Observation::Appeared(SPEC)).see(UP).see(ANSWER).wait(2000),
+            Suspect => {
+                bench = Self::in_state(Healthy);
+                bench.wait(1).see(Observation::ProbeLost)
+            }
+            Failed => {
+                bench = Self::in_state(Healthy);
+                bench.see(Observation::Unreachable)
+            }
+            HoldDown => {
+                bench = Self::in_state(Failed);
+                bench.see(ANSWER)
+            }
+            Suppressed => {
+                bench = Self::in_state(Healthy);
+                (0..3).for_each(|_| {
+                    bench.see(CUT).see(UP);
+                });
+                bench.see(ANSWER)
+            }
+        };
+        assert_eq!(bench.kind(), kind);
+        bench.probe();
+        bench
+    }
+}
+
+#[test]
+fn transition_table() {
+    let observations = [
+        Observation::Appeared(SPEC),
+        Observation::Vanished,
+        UP,
+        CUT,
+        Observation::Connected { rtt: RTT },
+        ANSWER,
+        Observation::ProbeLost,
+        Observation::Impostor,
+        Observation::InFlight(true),
+        Observation::InFlight(false),
+        Observation::Proof,
+        Observation::Rtt { srtt: RTT, rttvar: RTT },
+        Observation::Segments { sent: 10, lost: 1 },
+        Observation::Unreachable,
+    ];
+    let same = |state| [state; 14];
+    #[rustfmt::skip]
+    let table = [
+        //           Appeared    Vanished UP          CUT   Connected   Answered    ProbeLost   Impostor
+        (Absent,     [Down,       Absent, Absent,     Absent, Absent,    Absent,     Absent,     Absent]),
+        (Down,       [Down,       Absent, Settling,   Down, Down,       Down,       Down,       Down]),
+        (Settling,   [Settling,   Absent, Settling,   Down, Settling,   Settling,   Suspect,    Failed]),
+        (Healthy,    [Healthy,    Absent, Healthy,    Down, Healthy,    Healthy,    Suspect,    Failed]),
+        (Suspect,    [Suspect,    Absent, Suspect,    Down, Healthy,    Healthy,    Suspect,    Failed]),
+        (Failed,     [Failed,     Absent, Failed,     Down, HoldDown,   HoldDown,   Failed,     Failed]),
+        (HoldDown,   [HoldDown,   Absent, HoldDown,   Down, HoldDown,   HoldDown,   Suspect,    Failed]),
+        (Suppressed, [Suppressed, Absent, Suppressed, Down, Suppressed, Suppressed, Suspect,    Failed]),
+    ];
+
+    for (state, first) in table {
+        let mut expected = same(state);
+        expected[..8].copy_from_slice(&first);
+        // InFlight, Rtt and Segments say nothing by themselves.
+        (expected[10], expected[13]) = match state {
+            Absent | Down => (state, state),
+            Settling | Healthy | HoldDown | Suppressed => (state, Failed),
+            Suspect => (Healthy, Failed),
+            Failed => (HoldDown, Failed),
+        };
+        for (observation, expected) in observations.into_iter().zip(expected) {
+            let mut bench = Bench::in_state(state);
+            bench.see(observation);
+            assert_eq!(bench.kind(), expected, "{state:?} sees {observation:?}");
+        }
+    }
+}
+
+#[test]
+fn timeout_table() {
+    for (state, answered, unanswered, silent) in [
+        // 70 s after its probe was answered; 70 s without; 2 s with data in flight, unproved
+        (Absent, Absent, Absent, Absent),
+        (Down, Down, Down, Down),
+        (Settling, Healthy, Suspect, Suspect),
+        (Healthy, Healthy, Suspect, Suspect),
+        (Suspect, Healthy, Suspect, Suspect),
+        (Failed, Healthy, Failed, Failed),
+        (HoldDown, Healthy, Suspect, Suspect),
+        (Suppressed, Healthy, Suspect, Suspect),
+    ] {
+        let mut bench = Bench::in_state(state);
+        bench.see(ANSWER).wait(70_000);
+        assert_eq!(bench.kind(), answered, "{state:?}, answered");
+
+        let mut bench = Bench::in_state(state);
+        bench.wait(70_000);
+        assert_eq!(bench.kind(), unanswered, "{state:?}, unanswered");
+
+        let mut bench = Bench::in_state(state);
+        bench.see(ANSWER).see(Observation::Unreachable).see(CUT);
+        assert!(matches!(bench.kind(), Absent | Down), "{state:?}, cut");
+
+        let mut bench = Bench::in_state(state);
+        bench.see(Observation::InFlight(true)).wait(2000);
+        assert_eq!(bench.kind(), silent, "{state:?}, silent");
+    }
+}
+
+#[test]
+fn the_threshold_follows_what_is_known() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.link.probed = RttEstimator::new();
+    assert_eq!(bench.view().threshold, Duration::from_secs(1), "nothing");
+
+    let rtt = Duration::from_millis(100);
+    bench.see(Observation::InFlight(true)).see(Observation::Rtt { srtt: rtt, rttvar: rtt / 2 });
+    assert_eq!(bench.view().threshold, 4 * rtt, "2 * SRTT + 4 * RTTVAR");
+
+    for _ in 0..100 {
+        bench.wait(10).see(Observation::Proof);
+    }
+    assert_eq!(bench.view().threshold, Duration::from_millis(60), "gaps of 10 ms, and the floor");
+}
+
+#[test]
+fn silence_is_suspect_exactly_when_the_threshold_has_passed() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER).see(Observation::InFlight(true));
+    let threshold = bench.view().threshold;
+    assert_eq!(bench.link.suspicion(&bench.policy), Some(bench.now + threshold));
+
+    let mut early = bench.clone();
+    early.wait(threshold.as_millis() as u64 - 1);
+    assert_eq!(early.kind(), Healthy);
+
+    bench.wait(threshold.as_millis() as u64);
+    assert_eq!(bench.kind(), Suspect);
+    assert_eq!(bench.link.suspicion(&bench.policy), None);
+}
+
+#[test]
+fn an_idle_time_is_no_gap() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER);
+    for _ in 0..50 {
+        bench.see(Observation::InFlight(true));
+        for _ in 0..10 {
+            bench.wait(5).see(Observation::Proof);
+        }
+        bench.see(Observation::InFlight(false)).see(ANSWER).wait(3000);
+    }
+
+    assert_eq!(bench.kind(), Healthy);
+    assert_eq!(bench.view().threshold, bench.policy.suspect_floor);
+    assert_eq!(bench.view().false_alarms, 0);
+}
+
+#[test]
+fn an_answered_probe_ends_the_suspicion_of_an_idle_link_only() {
+    let mut idle = Bench::in_state(Suspect);
+    idle.see(ANSWER);
+    assert_eq!(idle.kind(), Healthy);
+
+    let mut busy = Bench::in_state(Healthy);
+    busy.see(ANSWER).see(Observation::InFlight(true)).wait(100).see(ANSWER);
+    assert_eq!(busy.kind(), Suspect, "it answers, but what it carries stands still");
+    busy.see(Observation::Proof);
+    assert_eq!(busy.kind(), Healthy);
+    assert_eq!(busy.view().false_alarms, 1);
+}
+
+#[test]
+fn an_answered_probe_puts_the_commit_off_but_not_for_ever() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER).see(Observation::InFlight(true)).wait(100);
+    let began = bench.now;
+    let commit = bench.link.commit(&bench.policy).unwrap();
+    assert_eq!(commit, began + Duration::from_millis(400), "500 ms of silence");
+
+    bench.wait(200).see(ANSWER);
+    assert_eq!(bench.link.commit(&bench.policy), Some(commit + Duration::from_millis(300)));
+
+    for _ in 0..50 {
+        bench.wait(200).see(ANSWER);
+    }
+    assert_eq!(bench.link.commit(&bench.policy), Some(began + STUCK));
+}
+
+#[test]
+fn what_was_taken_away_under_suspicion_counts_as_silence() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER).see(Observation::InFlight(true)).wait(100).see(Observation::InFlight(false));
+
+    bench.wait(399);
+    assert_eq!(bench.link.verdict(bench.now, &bench.policy), None);
+    bench.wait(1);
+    let quiet = Duration::from_millis(500);
+    assert_eq!(bench.link.verdict(bench.now, &bench.policy), Some(Fault::Silent { quiet }));
+
+    bench.see(ANSWER);
+    assert_eq!(bench.kind(), Healthy);
+    bench.wait(3000);
+    assert_eq!(bench.kind(), Healthy, "and is forgotten with the suspicion");
+}
+
+#[test]
+fn a_link_that_comes_back_is_not_blamed_for_what_it_was_given_while_failed() {
+    let mut bench = Bench::in_state(Failed);
+    bench.see(Observation::InFlight(true)).wait(3000).see(ANSWER).wait(10);
+
+    assert_eq!(bench.kind(), HoldDown);
+}
+
+#[test]
+fn a_captive_portal_takes_connections_and_stays_failed() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(Observation::Impostor).see(Observation::Connected { rtt: RTT });
+    assert_eq!(bench.kind(), Failed);
+
+    bench.see(ANSWER);
+    assert_eq!(bench.kind(), HoldDown, "until the upstream itself answers");
+}
+
+#[test]
+fn three_probes_lost_in_a_row_are_a_verdict() {
+    let mut bench = Bench::in_state(Healthy);
+    for _ in 0..2 {
+        bench.see(Observation::ProbeLost).see(Observation::ProbeLost).wait(200).probe();
+        assert_eq!(bench.link.verdict(bench.now, &bench.policy), None);
+    }
+    bench.wait(1000);
+
+    let verdict = bench.link.verdict(bench.now, &bench.policy);
+
+    assert_eq!(verdict, Some(Fault::ProbesLost { count: 3 }));
+}
+
+#[test]
+fn a_new_path_is_measured_anew() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(Observation::Segments { sent: 1000, lost: 500 }).see(CUT).see(UP);
+
+    let view = bench.view();
+
+    assert_eq!((view.srtt, view.rtt_min, view.loss_ppm, view.heard), (None, None, 0, None));
+}
+
+#[test]
+fn a_slow_link_is_given_time_to_answer() {
+    let mut bench = Bench::in_state(Healthy);
+    let slow = Observation::ProbeAnswered { rtt: Duration::from_millis(900) };
+    for _ in 0..20 {
+        bench.see(slow).probe();
+    }
+
+    let patience = bench.link.probe_deadline().unwrap().saturating_since(bench.now);
+
+    assert!((900..2000).contains(&patience.as_millis()), "{patience:?}");
+    assert!(patience > bench.policy.probe_timeout || patience.as_millis() == 1000);
+}
+
+#[test]
+fn work_begins_with_a_probe_of_whoever_was_not_heard_lately() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER).wait(10_000);
+    let due = |bench: &Bench| bench.link.probe_due(&bench.policy, None, 0);
+    bench.link.spec.metered = true;
+    assert!(due(&bench).unwrap() > bench.now);
+
+    bench.link.refresh(bench.now, &bench.policy);
+    assert_eq!(due(&bench), Some(bench.now));
+
+    bench.see(ANSWER);
+    bench.link.refresh(bench.now, &bench.policy);
+    assert!(due(&bench).unwrap() > bench.now);
+}
+
+#[test]
+fn every_state_has_a_name_of_its_own() {
+    let names = StateKind::ALL.map(StateKind::name);
+
+    assert_eq!(
+        names,
+        ["absent", "down", "settling", "healthy", "suspect", "failed", "hold_down", "suppressed"]
+    );
+}

@@ -1,0 +1,265 @@
+//! The link table: every link's health, and the one that new work starts on.
+
+use crate::{
+    Duration, Evidence, Instant, LinkId, LinkPolicy, LinkView, Observation, Reason, State, Switch,
+    link::Link,
+    select::{self, Candidate},
+};
+use core::iter;
+
+/// Why [`Links::poll_timeout`] wants to be woken; for logs, never matched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// Data in flight will have been unproved for too long.
+    Silence(LinkId),
+    /// A suspect link will have been silent for long enough to be given up.
+    Commit(LinkId),
+    /// A settling, held or suppressed link moves on.
+    Delay(LinkId),
+    /// A probe is due.
+    Probe(LinkId),
+    /// A probe should have been answered.
+    Answer(LinkId),
+    /// Quality is looked at.
+    Review,
+}
+
+/// At most `N` links, of which one is active.
+///
+/// After every call that takes `now`, drain [`Self::poll_probe`] and [`Self::poll_switch`], then
+/// read [`Self::poll_timeout`]. What is said of a slot that does not exist is ignored.
+#[derive(Clone, Debug)]
+pub struct Links<const N: usize> {
+    links: [Link; N],
+    policy: LinkPolicy,
+    seed: u64,
+    wanted: Option<LinkId>,
+    active: Option<LinkId>,
+    /// The change that [`Self::poll_switch`] has not told yet.
+    switch: Option<Switch>,
+    /// The next look at quality.
+    review: Instant,
+    /// No switch for quality before.
+    rested: Instant,
+}
+
+const _: () = assert!(size_of::<Links<4>>() <= 2560);
+
+impl<const N: usize> Links<N> {
+    /// A table without links. Equal seeds and observations give equal decisions.
+    pub fn new(policy: LinkPolicy, seed: u64) -> Self {
+        const { assert!(N > 0 && N <= u8::MAX as usize) };
+        Self {
+            links: [Link::new(); N],
+            policy,
+            seed,
+            wanted: None,
+            active: None,
+            switch: None,
+            review: Instant::ZERO,
+            rested: Instant::ZERO,
+        }
+    }
+
+    /// Takes one observation. `now` must not go backwards.
+    pub fn observe(&mut self, now: Instant, id: LinkId, observation: Observation) {
+        if let Some(link) = self.links.get_mut(usize::from(id.0)) {
+            link.observe(now, &self.policy, observation);
+            self.conclude(now);
+        }
+    }
+
+    /// Advances timers. Calling early or twice is harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for link in &mut self.links {
+            link.handle_timeout(now, &self.policy);
+        }
+        if self.review <= now {
+            self.review = now + self.policy.quality_interval;
+            for link in &mut self.links {
+                link.review(now, &self.policy);
+            }
+        }
+        self.conclude(now);
+    }
+
+    /// The next moment at which [`Self::handle_timeout`] or [`Self::poll_probe`] has work.
+    pub fn poll_timeout(&self) -> Option<(Instant, Wake)> {
+        let alarm = self.alarm();
+        let of_links = self.iter().flat_map(|(id, link)| {
+            [
+                link.suspicion(&self.policy).map(|at| (at, Wake::Silence(id))),
+                self.commit(link).map(|at| (at, Wake::Commit(id))),
+                link.delay().map(|at| (at, Wake::Delay(id))),
+                link.probe_due(&self.policy, alarm, self.seed_of(id)).map(|at| (at, Wake::Probe(id))),
+                link.probe_deadline().map(|at| (at, Wake::Answer(id))),
+            ]
+        });
+        let review = self.active.map(|_| (self.review, Wake::Review));
+        of_links.chain(iter::once(review)).flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// A link to probe now. It owes a [`Observation::ProbeAnswered`] from here on, and silence
+    /// counts as [`Observation::ProbeLost`].
+    pub fn poll_probe(&mut self, now: Instant) -> Option<LinkId> {
+        let alarm = self.alarm();
+        let (id, _) = self.iter().find(|(id, link)| {
+            let due = link.probe_due(&self.policy, alarm, self.seed_of(*id));
+            due.is_some_and(|at| at <= now)
+        })?;
+        self.links.get_mut(usize::from(id.0))?.on_probe_sent(now, &self.policy);
+        Some(id)
+    }
+
+    /// The change of the active link since the last call, if there was one. Changes that were
+    /// undone in between are not told; of several, the first tells why.
+    pub fn poll_switch(&mut self) -> Option<Switch> {
+        self.switch.take()
+    }
+
+    /// Has every link that was not heard lately probed soon: work begins that may need it.
+    pub fn refresh(&mut self, now: Instant) {
+        for link in &mut self.links {
+            link.refresh(now, &self.policy);
+        }
+    }
+
+    /// Prefers one link over all others while it can carry packets; `None`: no longer.
+    pub fn set_override(&mut self, now: Instant, id: Option<LinkId>) {
+        self.wanted = id;
+        self.conclude(now);
+    }
+
+    /// The operator's choice.
+    pub fn override_link(&self) -> Option<LinkId> {
+        self.wanted
+    }
+
+    /// The link for new work; `None` only if no link can carry a packet.
+    pub fn active(&self) -> Option<LinkId> {
+        self.active
+    }
+
+    /// Every link that can carry packets, best first; the active one leads.
+    pub fn ranked(&self) -> impl Iterator<Item = LinkId> + use<N> {
+        let mut ranks: [Option<_>; N] = core::array::from_fn(|slot| {
+            let candidate = self.candidate(LinkId(slot as u8))?;
+            Some((self.active != Some(candidate.rank.id), candidate.rank))
+        });
+        ranks.sort_unstable();
+        ranks.into_iter().flatten().map(|(_, rank)| rank.id)
+    }
+
+    /// Whether packets can leave by it: carrier, address and route are there.
+    pub fn is_usable(&self, id: LinkId) -> bool {
+        self.state(id).is_usable()
+    }
+
+    /// Whether data in flight or a probe on it has been silent for too long.
+    pub fn is_suspect(&self, id: LinkId) -> bool {
+        matches!(self.state(id), State::Suspect { .. })
+    }
+
+    /// How long data in flight may go unproved before the link is suspect.
+    pub fn suspicion_threshold(&self, id: LinkId) -> Duration {
+        self.view(id).threshold
+    }
+
+    /// What is believed of a link.
+    pub fn state(&self, id: LinkId) -> State {
+        self.get(id).map_or(State::Absent, Link::state)
+    }
+
+    /// A link, for display. A slot that does not exist looks like an absent link.
+    pub fn view(&self, id: LinkId) -> LinkView {
+        match self.get(id) {
+            Some(link) => link.view(&self.policy),
+            None => Link::new().view(&self.policy),
+        }
+    }
+
+    /// Gives up what must be given up, then chooses anew.
+    fn conclude(&mut self, now: Instant) {
+        for slot in 0..N {
+            let fault = self.links[slot].verdict(now, &self.policy);
+            let suspected = self.links[slot].suspected();
+            if let (Some(fault), Some(since)) = (fault, suspected)
+                && self.is_upstream_reached(since)
+            {
+                self.links[slot].fail(now, &self.policy, fault);
+            }
+        }
+        if let Some((to, reason, evidence)) = self.choose(now) {
+            self.switch_to(now, to, reason, evidence);
+        }
+    }
+
+    /// What the active link should be, if it should change.
+    fn choose(&self, now: Instant) -> Option<(Option<LinkId>, Reason, Evidence)> {
+        if let Some(id) = self.wanted
+            && self.is_usable(id)
+        {
+            return (self.active != Some(id)).then_some((Some(id), Reason::Manual, Evidence::Operator));
+        }
+        let best = (0..N).filter_map(|slot| self.candidate(LinkId(slot as u8))).min_by_key(|link| link.rank);
+        let to = best.map(|best| best.rank.id);
+        let Some(active) = self.active else {
+            return best.map(|_| (to, Reason::Started, Evidence::Usable));
+        };
+        let (reason, evidence) = match (self.candidate(active), best) {
+            (Some(active), Some(best)) => select::challenge(&active, &best, &self.policy, self.rested <= now)?,
+            (None, Some(_) | None) | (Some(_), None) => (Reason::InterfaceDown, self.state(active).lack()?),
+        };
+        Some((to, reason, evidence))
+    }
+
+    fn switch_to(&mut self, now: Instant, to: Option<LinkId>, reason: Reason, evidence: Evidence) {
+        if reason == Reason::QualityDegradation {
+            self.rested = now + self.policy.cooldown;
+        }
+        if let Some(left) = self.active
+            && let (Some(link), Reason::QualityDegradation) = (self.links.get_mut(usize::from(left.0)), reason)
+        {
+            link.on_left(now, &self.policy, evidence);
+        }
+        let untold = self.switch.unwrap_or(Switch { at: now, from: self.active, to, reason, evidence });
+        self.switch = (untold.from != to).then_some(Switch { to, ..untold });
+        self.active = to;
+    }
+
+    /// Whether another link delivered after `since`: if none did, the upstream may be silent
+    /// and not the link. (The suspect itself is not sound.)
+    fn is_upstream_reached(&self, since: Instant) -> bool {
+        self.links.iter().any(|link| link.delivered_since(since))
+    }
+
+    /// When a suspect link is given up, as far as time alone decides it.
+    fn commit(&self, link: &Link) -> Option<Instant> {
+        link.commit(&self.policy).filter(|_| link.suspected().is_some_and(|since| self.is_upstream_reached(since)))
+    }
+
+    /// When the latest suspicion began.
+    fn alarm(&self) -> Option<Instant> {
+        self.links.iter().filter_map(Link::suspected).max()
+    }
+
+    fn candidate(&self, id: LinkId) -> Option<Candidate> {
+        self.get(id)?.candidate(id, self.active == Some(id), &self.policy)
+    }
+
+    fn get(&self, id: LinkId) -> Option<&Link> {
+        self.links.get(usize::from(id.0))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        (0u8..).map(LinkId).zip(&self.links)
+    }
+
+    /// No two links' probes fall together.
+    fn seed_of(&self, id: LinkId) -> u64 {
+        self.seed.wrapping_add(u64::from(id.0) << 32)
+    }
+}
+
+#[cfg(test)]
+mod tests;

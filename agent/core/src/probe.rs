@@ -1,0 +1,136 @@
+//! When to probe one link.
+
+use crate::{Duration, Instant};
+
+/// One link's probes: one in flight at most, each with a deadline.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prober {
+    flight: Flight,
+    /// When the last one left, since the link came up.
+    asked: Option<Instant>,
+    /// Lost in a row.
+    lost: u8,
+    /// Until when the budget is spent (the theoretical arrival time of ITU-T I.371's GCRA).
+    spent: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Flight {
+    Idle,
+    /// Somebody wants to know how the link is, now.
+    Wanted { since: Instant },
+    Waiting { deadline: Instant },
+}
+
+/// How fast to probe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Last sign of life.
+    pub(crate) heard: Option<Instant>,
+    /// Trouble began, on this link or one that it may have to stand in for.
+    pub(crate) trouble: Option<Instant>,
+    /// Between signs of life, while there is none.
+    pub(crate) idle: Duration,
+    /// Average interval that a metered link can afford.
+    pub(crate) budget: Option<Duration>,
+    /// Spreads idle probes, so that gateways which started together don't probe together.
+    pub(crate) seed: u64,
+}
+
+impl Prober {
+    pub(crate) const fn new() -> Self {
+        Self { flight: Flight::Idle, asked: None, lost: 0, spent: Instant::ZERO }
+    }
+
+    /// Forgets a link that went down, but not what was spent on it.
+    pub(crate) fn reset(&mut self) {
+        *self = Self { spent: self.spent, ..Self::new() };
+    }
+
+    /// Lost in a row.
+    pub(crate) const fn lost(&self) -> u8 {
+        self.lost
+    }
+
+    /// When the probe in flight counts as lost.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.flight {
+            Flight::Idle | Flight::Wanted { .. } => None,
+            Flight::Waiting { deadline } => Some(deadline),
+        }
+    }
+
+    /// When the next one should leave: at once when a link appears or is wanted, at once and
+    /// quickly in trouble, ever more slowly while it lasts, and else when the link was silent
+    /// for long enough.
+    pub(crate) fn due(&self, pace: Pace) -> Option<Instant> {
+        let due = match self.flight {
+            Flight::Waiting { .. } => return None,
+            Flight::Wanted { since } => since,
+            Flight::Idle => match (self.asked.max(pace.heard), pace.trouble) {
+                (None, _) => Instant::ZERO,
+                (Some(last), None) => last + spread(pace.idle, pace.seed ^ last.as_micros()),
+                (Some(last), Some(since)) => {
+                    let age = last.saturating_since(since);
+                    since.max(last + (age / 4).max(QUICK).min(pace.idle))
+                }
+            },
+        };
+        let afford = pace.budget.map_or(Instant::ZERO, |interval| self.spent - interval * (BURST - 1));
+        Some(due.max(afford))
+    }
+
+    /// One leaves.
+    pub(crate) fn on_sent(&mut self, now: Instant, deadline: Instant, budget: Option<Duration>) {
+        self.flight = Flight::Waiting { deadline };
+        self.asked = Some(now);
+        self.spent = self.spent.max(now) + budget.unwrap_or_default();
+    }
+
+    /// Asks for one, whatever the pace, within the budget.
+    pub(crate) fn want(&mut self, now: Instant) {
+        match self.flight {
+            Flight::Idle => self.flight = Flight::Wanted { since: now },
+            Flight::Wanted { .. } | Flight::Waiting { .. } => {}
+        }
+    }
+
+    /// The link lives, by this or other evidence.
+    pub(crate) fn on_life(&mut self) {
+        self.lost = 0;
+    }
+
+    /// The one in flight came back.
+    pub(crate) fn on_answered(&mut self) {
+        self.flight = Flight::Idle;
+        self.on_life();
+    }
+
+    /// The one in flight is lost. Whether that tells anything: not if none is in flight any more, nor if
+    /// the link was heard since it left.
+    pub(crate) fn on_lost(&mut self, heard: Option<Instant>) -> bool {
+        let tells = self.deadline().is_some() && heard <= self.asked;
+        self.flight = Flight::Idle;
+        if tells {
+            self.lost = self.lost.saturating_add(1);
+        }
+        tells
+    }
+}
+
+/// Up to an eighth less than `interval`.
+fn spread(interval: Duration, seed: u64) -> Duration {
+    // Fibonacci hashing: the upper bits of the product are well mixed.
+    let part = (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u32;
+    interval - interval / (8 * 256) * part
+}
+
+/// Between probes at the beginning of trouble: twice before the commit floor. From 0.8 s on the
+/// interval is a quarter of the trouble's age, which makes about 20 probes of its first minute.
+const QUICK: Duration = Duration::from_millis(200);
+
+/// Probes that a metered link may carry at once when it saved them up: one minute of trouble.
+const BURST: u32 = 30;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+use super::*;
+use proptest::prelude::*;
+
+const IDLE: Duration = Duration::from_secs(4);
+const T0: Instant = Instant::from_millis(1_000_000);
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn calm(heard: Option<Instant>) -> Pace {
+    Pace { heard, trouble: None, idle: IDLE, budget: None, seed: 1 }
+}
+
+fn troubled(since: Instant) -> Pace {
+    Pace { trouble: Some(since), ..calm(None) }
+}
+
+/// Sends whatever is due and never answers, for `span`; when each left.
+fn unanswered(prober: &mut Prober, pace: Pace, span: Duration) -> Vec<Instant> {
+    let mut sent = vec![];
+    let mut now = T0;
+    while let Some(due) = prober.due(pace) {
+        now = now.max(due);
+        if now > T0 + span {
+            break;
+        }
+        prober.on_sent(now, now, pace.budget);
+        prober.on_lost(pace.heard);
+        sent.push(now);
+    }
+    sent
+}
+
+#[test]
+fn a_link_that_appears_is_probed_once_at_once() {
+    let mut prober = Prober::new();
+    assert!(prober.due(calm(None)).unwrap() <= T0);
+
+    prober.on_sent(T0, T0 + ms(1000), None);
+    assert_eq!(prober.due(calm(None)), None, "one in flight at most");
+    prober.on_answered();
+
+    let next = prober.due(calm(Some(T0 + ms(50)))).unwrap();
+    assert!((T0 + ms(3500)..=T0 + ms(4050)).contains(&next), "{next:?}");
+}
+
+#[test]
+fn every_sign_of_life_puts_the_next_probe_off() {
+    let mut prober = Prober::new();
+    prober.on_sent(T0, T0 + ms(1000), None);
+    prober.on_answered();
+
+    let next = prober.due(calm(Some(T0 + ms(60_000)))).unwrap();
+
+    assert!(next >= T0 + ms(63_500), "{next:?}");
+}
+
+#[test]
+fn trouble_is_probed_at_once_then_quickly_then_ever_more_slowly() {
+    let mut prober = Prober::new();
+    prober.on_sent(T0 - ms(2000), T0, None);
+    prober.on_answered();
+
+    let sent = unanswered(&mut prober, troubled(T0), ms(60_000));
+
+    assert_eq!(&sent[..5], [0, 200, 400, 600, 800].map(|at| T0 + ms(at)));
+    let intervals: Vec<_> = sent.windows(2).map(|pair| pair[1].saturating_since(pair[0])).collect();
+    assert!(intervals.is_sorted());
+    assert_eq!(intervals.last(), Some(&IDLE));
+    assert!((20..30).contains(&sent.len()), "{}", sent.len());
+}
+
+#[test]
+fn a_link_that_is_heard_all_the_time_needs_no_probe_in_trouble() {
+    let prober = Prober::new();
+    let pace = Pace { heard: Some(T0 + ms(500)), ..troubled(T0) };
+
+    assert_eq!(prober.due(pace), Some(T0 + ms(700)));
+}
+
+#[test]
+fn a_metered_link_saves_up_thirty_probes_and_no_more() {
+    let budget = Duration::from_secs(30);
+    let mut prober = Prober::new();
+    let pace = Pace { budget: Some(budget), idle: ms(10), ..calm(None) };
+
+    let sent = unanswered(&mut prober, pace, ms(300_000));
+
+    assert_eq!(sent.len(), 30 + 10, "what was saved up, then two a minute");
+    prober.reset();
+    assert!(prober.due(pace).unwrap() > T0 + ms(300_000), "going down and up restores nothing");
+}
+
+#[test]
+fn a_wanted_probe_leaves_at_once_within_the_budget() {
+    let mut prober = Prober::new();
+    prober.on_sent(T0, T0, None);
+    prober.on_answered();
+
+    prober.want(T0 + ms(100));
+
+    assert_eq!(prober.due(calm(Some(T0))), Some(T0 + ms(100)));
+    prober.on_sent(T0 + ms(100), T0, None);
+    prober.want(T0 + ms(200));
+    assert_eq!(prober.due(calm(Some(T0))), None, "the one in flight will tell");
+}
+
+#[test]
+fn losses_count_in_a_row() {
+    let mut prober = Prober::new();
+    for expected in [1, 2] {
+        prober.on_sent(T0, T0, None);
+        assert!(prober.on_lost(None));
+        assert_eq!(prober.lost(), expected);
+    }
+
+    prober.on_life();
+
+    assert_eq!(prober.lost(), 0);
+}
+
+#[test]
+fn a_loss_tells_nothing_if_traffic_was_proved_since_or_none_is_in_flight() {
+    let mut prober = Prober::new();
+    assert!(!prober.on_lost(None), "never sent, or reported after its deadline");
+
+    prober.on_sent(T0, T0 + ms(1000), None);
+    assert!(!prober.on_lost(Some(T0 + ms(1))));
+    assert_eq!(prober.lost(), 0);
+}
+
+proptest! {
+    #[test]
+    fn idle_probes_are_spread_over_an_eighth_and_never_late(seed: u64, heard_us in 0..u64::MAX / 2) {
+        let heard = Instant::from_micros(heard_us);
+        let due = Prober::new().due(Pace { seed, ..calm(Some(heard)) }).unwrap();
+
+        prop_assert!(due <= heard + IDLE);
+        prop_assert!(due >= heard + IDLE - IDLE / 8);
+    }
+
+    #[test]
+    fn any_pace_is_survived(heard: Option<u64>, trouble: Option<u64>, idle: Duration, seed: u64) {
+        let instant = Instant::from_micros;
+        let pace = Pace {
+            heard: heard.map(instant),
+            trouble: trouble.map(instant),
+            idle,
+            budget: Some(Duration::from_secs(3600)),
+            seed,
+        };
+        let mut prober = Prober::new();
+        prober.on_sent(T0, T0, pace.budget);
+        prober.on_answered();
+        prober.due(pace);
+    }
+}

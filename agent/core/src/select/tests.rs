@@ -1,0 +1,178 @@
+use super::*;
+use crate::{Duration, Fault, Instant};
+use proptest::prelude::*;
+
+const NOW: Instant = Instant::from_millis(60_000);
+const WAS_HEALTHY: State = State::Suspect { since: NOW, settled: NOW };
+const FAULT: Fault = Fault::ProbesLost { count: 3 };
+const FAILED: State = State::Failed { since: NOW, fault: FAULT };
+const LOSS: Evidence = Evidence::Loss { ppm: 80_000 };
+
+fn later() -> Instant {
+    NOW + Duration::from_secs(5)
+}
+
+/// Every usable state, as a standby, best first.
+fn states() -> [State; 7] {
+    [
+        State::Healthy,
+        WAS_HEALTHY,
+        State::Settling { until: later() },
+        State::HoldDown { until: later() },
+        State::Suspect { since: NOW, settled: later() },
+        State::Suppressed { until: later() },
+        FAILED,
+    ]
+}
+
+fn link(id: u8, state: State, is_active: bool, degraded: Option<Evidence>, score: u8) -> Candidate {
+    let tier = Tier::of(state, is_active).unwrap();
+    let rank = Rank { tier, degraded: degraded.is_some(), priority: u32::from(id), metric: 0, id: LinkId(id) };
+    Candidate { rank, state, is_proved: true, degraded, score }
+}
+
+fn active(id: u8, state: State) -> Candidate {
+    link(id, state, true, None, 100)
+}
+
+fn standby(id: u8, state: State) -> Candidate {
+    link(id, state, false, None, 100)
+}
+
+fn outcome(active: &Candidate, best: &Candidate) -> Option<(Reason, Evidence)> {
+    challenge(active, best, &LinkPolicy::default(), true)
+}
+
+const OUTRANKED: Option<(Reason, Evidence)> = Some((Reason::BetterAlternative, Evidence::Outranked));
+
+#[test]
+fn state_comes_before_quality_before_priority_before_metric() {
+    let tiers = [Tier::Healthy, Tier::Suspect, Tier::Settling, Tier::HoldDown, Tier::Suppressed, Tier::Failed];
+    assert!(tiers.is_sorted());
+
+    let rank = |tier, degraded, priority, metric| Rank { tier, degraded, priority, metric, id: LinkId(0) };
+    assert!(rank(Tier::Healthy, true, 9, 9) < rank(Tier::Suspect, false, 0, 0));
+    assert!(rank(Tier::Healthy, false, 9, 9) < rank(Tier::Healthy, true, 0, 0));
+    assert!(rank(Tier::Healthy, false, 1, 9) < rank(Tier::Healthy, false, 2, 0));
+    assert!(rank(Tier::Healthy, false, 1, 1) < rank(Tier::Healthy, false, 1, 2));
+}
+
+#[test]
+fn standbys_rank_by_how_much_they_promise() {
+    let tiers = states().map(|state| Tier::of(state, false).unwrap());
+
+    assert!(tiers.is_sorted(), "{tiers:?}");
+    assert_eq!(Tier::of(State::Absent, false), None);
+    assert_eq!(Tier::of(State::Down { lost: crate::Fact::Carrier }, true), None);
+}
+
+#[test]
+fn the_active_link_keeps_its_place_while_suspect() {
+    assert_eq!(Tier::of(WAS_HEALTHY, true), Some(Tier::Healthy));
+    assert_eq!(Tier::of(State::Suspect { since: NOW, settled: later() }, true), Some(Tier::Settling));
+}
+
+/// Every state of the active link against every state of a preferred standby.
+#[test]
+fn challenge_table() {
+    let [healthy, suspect, settling, hold_down, unsettled, suppressed, failed] = states();
+    let timeout = Some((Reason::Timeout, Evidence::Faulty(FAULT)));
+
+    for (state, expected) in [
+        // standby:     healthy    suspect  settling hold_down unsettled suppressed failed
+        (healthy, [OUTRANKED, None, None, None, None, None, None]),
+        (suspect, [OUTRANKED, None, None, None, None, None, None]),
+        (settling, [OUTRANKED, None, None, None, None, None, None]),
+        (hold_down, [OUTRANKED, None, None, None, None, None, None]),
+        (unsettled, [OUTRANKED, None, None, None, None, None, None]),
+        (suppressed, [OUTRANKED, None, None, None, None, None, None]),
+        (failed, [timeout, timeout, timeout, timeout, timeout, timeout, None]),
+    ] {
+        for (other, expected) in states().into_iter().zip(expected) {
+            let outcome = outcome(&active(2, state), &standby(1, other));
+            assert_eq!(outcome, expected, "{state:?} against {other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_healthy_link_that_is_not_preferred_takes_over_only_from_a_lower_tier() {
+    let backup = standby(2, State::Healthy);
+
+    assert_eq!(outcome(&active(1, State::Healthy), &backup), None);
+    assert_eq!(outcome(&active(1, WAS_HEALTHY), &backup), None);
+    assert_eq!(outcome(&active(1, State::HoldDown { until: later() }), &backup), OUTRANKED);
+}
+
+#[test]
+fn at_start_a_preferred_link_may_settle_in_the_active_ones_place() {
+    let settling = State::Settling { until: later() };
+    let unproved = Candidate { is_proved: false, ..active(2, settling) };
+
+    assert_eq!(outcome(&unproved, &standby(1, settling)), OUTRANKED);
+    assert_eq!(outcome(&unproved, &standby(3, settling)), None);
+    assert_eq!(outcome(&unproved, &standby(1, WAS_HEALTHY)), None);
+    assert_eq!(outcome(&active(2, settling), &standby(1, settling)), None, "it carries");
+}
+
+#[test]
+fn a_degraded_link_yields_with_margin_and_after_the_cooldown() {
+    let policy = LinkPolicy { margin: 10, ..LinkPolicy::default() };
+    let degraded = link(1, State::Healthy, true, Some(LOSS), 60);
+    let with_score = |score| link(2, State::Healthy, false, None, score);
+
+    let verdict = |score, rested| challenge(&degraded, &with_score(score), &policy, rested);
+
+    assert_eq!(verdict(70, true), Some((Reason::QualityDegradation, LOSS)));
+    assert_eq!(verdict(69, true), None, "no margin");
+    assert_eq!(verdict(100, false), None, "no cooldown");
+}
+
+#[test]
+fn nobody_moves_to_a_degraded_link_for_its_priority() {
+    let preferred = link(1, State::Healthy, false, Some(LOSS), 60);
+    let degraded = link(2, State::Healthy, true, Some(LOSS), 60);
+
+    assert_eq!(outcome(&degraded, &preferred), None);
+}
+
+#[test]
+fn without_auto_switch_only_a_failure_moves_anything() {
+    let policy = LinkPolicy { auto_switch: false, ..LinkPolicy::default() };
+    let preferred = standby(1, State::Healthy);
+    let moves = |state, degraded| challenge(&link(2, state, true, degraded, 0), &preferred, &policy, true).is_some();
+
+    assert!(!moves(State::Healthy, None));
+    assert!(!moves(State::Healthy, Some(LOSS)));
+    assert!(!moves(WAS_HEALTHY, None));
+    assert!(moves(FAILED, None));
+}
+
+fn any_candidate(is_active: bool) -> impl Strategy<Value = Candidate> {
+    (0..7usize, 0..4u8, any::<bool>(), 0..=100u8).prop_map(move |(state, id, degraded, score)| {
+        link(id, states()[state], is_active, degraded.then_some(LOSS), score)
+    })
+}
+
+proptest! {
+    /// Two links never take the lead from each other in turn while nothing changes but which of
+    /// them is active.
+    #[test]
+    fn no_pair_of_links_oscillates(
+        one in any_candidate(true),
+        other in any_candidate(false),
+        margin in 1..=100u8,
+    ) {
+        prop_assume!(one.rank.id != other.rank.id);
+        let policy = LinkPolicy { margin, ..LinkPolicy::default() };
+        let seated = |candidate: Candidate, is_active| Candidate {
+            rank: Rank { tier: Tier::of(candidate.state, is_active).unwrap(), ..candidate.rank },
+            ..candidate
+        };
+
+        let there = challenge(&seated(one, true), &seated(other, false), &policy, true);
+        let back = challenge(&seated(other, true), &seated(one, false), &policy, true);
+
+        prop_assert!(there.is_none() || back.is_none(), "{there:?} and {back:?}");
+    }
+}

@@ -1,0 +1,138 @@
+//! Why the active link changed: one reason, and the evidence for it.
+
+use crate::{Duration, Instant, LinkId};
+
+/// A change of the active link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// When.
+    pub at: Instant,
+    /// The link left; `None`: there was none.
+    pub from: Option<LinkId>,
+    /// The link taken; `None`: none is left.
+    pub to: Option<LinkId>,
+    /// Why, in one word.
+    pub reason: Reason,
+    /// What was seen.
+    pub evidence: Evidence,
+}
+
+/// Why the active link changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There was no active link before.
+    Started,
+    /// The kernel says that the old link can't carry anything.
+    InterfaceDown,
+    /// The old link stayed silent past commit.
+    Timeout,
+    /// The old link works, and badly.
+    QualityDegradation,
+    /// The old link is as good as it was; a preferred one is there.
+    BetterAlternative,
+    /// The operator wants it.
+    Manual,
+}
+
+impl Reason {
+    /// The name in logs and output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::InterfaceDown => "interface_down",
+            Self::Timeout => "timeout",
+            Self::QualityDegradation => "quality_degradation",
+            Self::BetterAlternative => "better_alternative",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// What was seen of the link that was left; of the one taken, where none was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// It can carry packets.
+    Usable,
+    /// The interface is gone.
+    Vanished,
+    /// The kernel took away what it needs.
+    Lost(Fact),
+    /// It failed.
+    Faulty(Fault),
+    /// It loses too much.
+    Loss {
+        /// Over the window.
+        ppm: u32,
+    },
+    /// It is too slow.
+    Latency {
+        /// Shortest round trip of the window.
+        rtt: Duration,
+    },
+    /// The link taken ranks higher.
+    Outranked,
+    /// The operator's word.
+    Operator,
+}
+
+impl Evidence {
+    /// The name in logs and output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usable => "usable",
+            Self::Vanished => "vanished",
+            Self::Lost(Fact::Carrier) => "carrier_lost",
+            Self::Lost(Fact::Address) => "address_lost",
+            Self::Lost(Fact::Route) => "route_lost",
+            Self::Faulty(Fault::Silent { .. }) => "silent",
+            Self::Faulty(Fault::ProbesLost { .. }) => "probes_lost",
+            Self::Faulty(Fault::Unreachable) => "unreachable",
+            Self::Faulty(Fault::Impostor) => "impostor",
+            Self::Loss { .. } => "loss",
+            Self::Latency { .. } => "latency",
+            Self::Outranked => "outranked",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// What a link needs from the kernel before it can carry a packet, in the order it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Physical layer up.
+    Carrier,
+    /// An address of its own.
+    Address,
+    /// A default route of its own.
+    Route,
+}
+
+/// How a link that the kernel takes for good failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Data was in flight and nothing came back.
+    Silent {
+        /// For how long.
+        quiet: Duration,
+    },
+    /// Probes were not answered.
+    ProbesLost {
+        /// How many in a row.
+        count: u8,
+    },
+    /// A send failed: network or host unreachable, or network down.
+    Unreachable,
+    /// Somebody else answered in the upstream's place: a captive portal.
+    Impostor,
+}
+
+impl Fault {
+    pub(crate) const fn reason(self) -> Reason {
+        match self {
+            Self::Silent { .. } | Self::ProbesLost { .. } => Reason::Timeout,
+            Self::Unreachable => Reason::InterfaceDown,
+            // The link carries packets, only not to where they should go.
+            Self::Impostor => Reason::QualityDegradation,
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! One upload across links: which link carries it, from which offset, and when it ends.
+//!
+//! ```text
+//!              a lane answered                silence, and the upstream fences
+//!   Seeking ───────────────────▶ Carried ─────────────────────────▶ Doubted
+//!    ▲  ▲ ▲                      ▲  ▲  │                            │   │
+//!    │  │ │       no answer yet, │  │  │ active link is another     │   │ a standby
+//!    │  │ │      old link alive  │  │  ▼                            │   │ answered
+//!    │  │ └──────────────────────┼──┼─ Returning ◀──────────────┐   │   ▼
+//!    │  │                        │  └──── drained               └─ Hedged
+//!    │  └─ carrier lost ─────────┴──────────────────────────────── old link gone,
+//!    └──── from any course                                         or alive again
+//! ```
+//!
+//! *Ask*: [`Course::Seeking`] and [`Course::Doubted`] ask for the offset on the links that may
+//! carry. *Take*: the best answer appends at the offset that the upstream returned. *Commit* is
+//! the link table's: an upload only follows it. A lane is what one link does for one upload;
+//! its [`Attempt`] names it to the driver, and outcomes of an attempt that was dropped are void.
+
+mod lane;
+mod steer;
+
+pub(crate) use lane::Lane;
+pub(crate) use steer::{Course, Outlook, Standing};
+
+use crate::pool::Chain;
+use crate::{Backoff, Class, Duration, Instant, LinkId};
+
+/// Names one upload. A slot is used again under another generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UploadId {
+    /// Position in the table.
+    pub slot: u8,
+    /// How often the slot was used before.
+    pub generation: u16,
+}
+
+/// Names one try of one upload on one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt(pub u32);
+
+/// How an upstream goes on with an upload that was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// An append is a compare-and-swap: asking early and taking early is safe.
+    Fenced,
+    /// It resumes, but asking may end the old append or wait for seconds: ask once it is certain.
+    Plain,
+    /// It does not resume: replay from the first byte, and only on certain failure.
+    Replay,
+}
+
+/// What is known of an upload when it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadSpec {
+    /// Length of the file.
+    pub total: u64,
+    /// How the upstream resumes.
+    pub resume: Resume,
+    /// Whether the driver keeps every byte until the end, so that a replay is possible.
+    pub replayable: bool,
+}
+
+/// How an upload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The upstream proved that it has the whole file.
+    Stored,
+    /// The upstream refused with this status, for good.
+    Refused(u16),
+    /// The upstream went back behind what it had acknowledged, to `offset` (`None`: it knows
+    /// nothing of the upload any more). Those bytes are gone from here too.
+    Lost {
+        /// What it had acknowledged.
+        acked: u64,
+        /// What it says now.
+        offset: Option<u64>,
+    },
+    /// The upstream claims more bytes than were sent.
+    Absurd {
+        /// What it claims.
+        offset: u64,
+    },
+    /// No link moved a byte for as long as the configuration lets a client wait.
+    Stalled,
+    /// It was cut, the upstream can't resume, and the bytes were not kept.
+    NotReplayable,
+    /// The client went away.
+    Abandoned,
+}
+
+/// Why a lane ended, or what its server answered instead of progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The connection broke, was refused, or an answer made no sense.
+    Cut,
+    /// No answer within the driver's own bounds.
+    TimedOut,
+    /// 423, 429, 503, or a 409 without an offset: later, at the earliest after this.
+    Busy(Duration),
+    /// The upstream holds another offset than the append had. The lane stays usable.
+    Conflict {
+        /// What the upstream holds.
+        offset: u64,
+    },
+    /// The upstream does not know the upload: 404, 410, or 403 on its URL.
+    Gone,
+    /// Final: this status, whatever is tried.
+    Refused(u16),
+}
+
+/// How an attempt goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The upload exists upstream, empty.
+    Created,
+    /// The upstream told its offset.
+    Offset(u64),
+    /// The upstream acknowledged bytes up to here.
+    Acked(u64),
+    /// Bytes up to here left for the link at least once.
+    Sent(u64),
+    /// Held, and every append was answered.
+    Drained,
+    /// The upstream proved the file whole: for protocols whose offset does not.
+    Proved,
+    /// It ended, or was answered otherwise.
+    Failed(Failure),
+}
+
+/// Bounds that hold for every upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadPolicy {
+    /// How long an upload may go without progress before its client is told so.
+    pub hold: Duration,
+    /// How long the upstream may take to answer one request.
+    pub answer_timeout: Duration,
+    /// First and longest delay between tries that brought no progress.
+    pub retry: (Duration, Duration),
+    /// Whether suspicion alone may start asking: off, only certain failure does.
+    pub hedge: bool,
+}
+
+impl Default for UploadPolicy {
+    fn default() -> Self {
+        Self {
+            hold: Duration::from_secs(300),
+            answer_timeout: Duration::from_secs(30),
+            retry: (Duration::from_millis(200), Duration::from_secs(10)),
+            hedge: true,
+        }
+    }
+}
+
+/// What moving cost, to be booked on the switch that it belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dues {
+    /// From the last proof on the link that was left to the first on the link taken.
+    pub gap: Option<Duration>,
+    /// Bytes that crossed twice.
+    pub resent_bytes: u64,
+    /// New bytes carried by a link that was taken on suspicion.
+    pub hedged_bytes: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Upload<const LINKS: usize> {
+    pub(crate) id: UploadId,
+    pub(crate) spec: UploadSpec,
+    /// Bytes that came from the client.
+    pub(crate) received: u64,
+    /// Bytes that the upstream returned as its offset.
+    pub(crate) acked: u64,
+    /// Highest byte that left on the link that carries it.
+    pub(crate) sent: u64,
+    /// The upstream has a resource for it.
+    created: bool,
+    pub(crate) course: Course,
+    lanes: [Lane; LINKS],
+    backoff: Backoff,
+    /// When something was due and nothing was acknowledged since; `None`: nothing is due.
+    waiting: Option<Instant>,
+    /// The link that appended last, and when it last proved alive.
+    carrier: Option<(LinkId, Instant)>,
+    /// The link that was left, and when it last proved alive: until the next proof.
+    left: Option<(LinkId, Instant)>,
+    dues: Option<(LinkId, Dues)>,
+    /// Blocks that the driver holds for it, and the class that they are booked on.
+    pub(crate) chain: Chain,
+    pub(crate) booked: Class,
+}
+
+impl<const LINKS: usize> Upload<LINKS> {
+    pub(crate) fn new(now: Instant, id: UploadId, spec: UploadSpec, policy: &UploadPolicy, seed: u64) -> Self {
+        Self {
+            id,
+            spec,
+            received: 0,
+            acked: 0,
+            sent: 0,
+            created: spec.resume == Resume::Replay,
+            course: Course::Seeking,
+            lanes: [Lane::Idle; LINKS],
+            backoff: Backoff::new(policy.retry.0, policy.retry.1, seed),
+            waiting: Some(now),
+            carrier: None,
+            left: None,
+            dues: None,
+            chain: Chain::default(),
+            booked: Class::Ethernet,
+        }
+    }
+
+    /// The client's bytes are here up to `offset`.
+    pub(crate) fn on_received(&mut self, now: Instant, offset: u64) {
+        debug_assert!(offset <= self.spec.total, "the ingest bounds the body by its length");
+        self.received = self.received.max(offset.min(self.spec.total));
+        self.wait(now);
+    }
+
+    /// The client is gone: nobody is left to answer.
+    pub(crate) fn on_client_gone(&mut self) {
+        self.end(Verdict::Abandoned);
+    }
+
+    /// The link's transport proved a delivery.
+    pub(crate) fn on_proof(&mut self, now: Instant, link: LinkId) {
+        if let Some((carrier, heard)) = &mut self.carrier
+            && *carrier == link
+        {
+            *heard = now;
+        }
+    }
+
+    pub(crate) fn on_outcome(&mut self, now: Instant, attempt: Attempt, outcome: Outcome) {
+        let Some(link) = self.lanes.iter().position(|lane| lane.attempt() == Some(attempt)) else {
+            return;
+        };
+        let link = LinkId(link as u8);
+        match outcome {
+            Outcome::Created => {
+                self.created = true;
+                // One resource is enough: the first stays.
+                for lane in self.lanes.iter_mut().filter(|lane| matches!(lane, Lane::Creating { .. })) {
+                    lane.drop_at(now);
+                }
+                self.on_offset(now, link, attempt, 0);
+            }
+            Outcome::Offset(offset) => self.on_offset(now, link, attempt, offset),
+            Outcome::Acked(offset) => self.on_acked(now, link, offset),
+            Outcome::Sent(offset) => self.on_sent(now, link, offset),
+            Outcome::Drained => self.lane(link).drained(),
+            Outcome::Proved => self.end(Verdict::Stored),
+            Outcome::Failed(failure) => self.on_failure(now, link, attempt, failure),
+        }
+    }
+
+    fn on_offset(&mut self, now: Instant, link: LinkId, attempt: Attempt, offset: u64) {
+        if offset > self.received {
+            return self.end(Verdict::Absurd { offset });
+        }
+        if offset < self.acked {
+            return self.end(Verdict::Lost { acked: self.acked, offset: Some(offset) });
+        }
+        *self.lane(link) = Lane::Ready { attempt, offset };
+        self.progress(now, offset);
+    }
+
+    fn on_acked(&mut self, now: Instant, link: LinkId, offset: u64) {
+        if offset > self.received {
+            return self.end(Verdict::Absurd { offset });
+        }
+        self.lane(link).hear(now);
+        let news = offset.saturating_sub(self.acked);
+        if news == 0 {
+            return;
+        }
+        if let Course::Hedged { old, new } = self.course
+            && new == link
+        {
+            self.dues(old).hedged_bytes += news;
+        }
+        if let Some((from, heard)) = self.left.take()
+            && from != link
+        {
+            self.dues(from).gap = Some(now.saturating_since(heard));
+        }
+        self.on_proof(now, link);
+        self.progress(now, offset);
+    }
+
+    fn on_sent(&mut self, now: Instant, link: LinkId, offset: u64) {
+        let news = offset.min(self.received) > self.sent;
+        self.sent = self.sent.max(offset.min(self.received));
+        // A replay's progress is what leaves: its acknowledgement comes once, at the end.
+        if news && !self.resumes() {
+            self.lane(link).hear(now);
+            self.waiting = None;
+            self.wait(now);
+        }
+    }
+
+    fn progress(&mut self, now: Instant, offset: u64) {
+        if offset > self.acked {
+            self.acked = offset;
+            self.sent = self.sent.max(offset);
+            self.backoff.reset();
+        }
+        if self.created && self.acked == self.spec.total && self.resumes() {
+            return self.end(Verdict::Stored);
+        }
+        self.waiting = None;
+        self.wait(now);
+    }
+
+    /// Starts the client's patience if something is due, and was not already.
+    fn wait(&mut self, now: Instant) {
+        if !self.created || self.received > self.acked {
+            self.waiting.get_or_insert(now);
+        }
+    }
+
+    fn on_failure(&mut self, now: Instant, link: LinkId, attempt: Attempt, failure: Failure) {
+        let lane = *self.lane(link);
+        let delay = match failure {
+            Failure::Cut | Failure::TimedOut => self.retry_delay(),
+            Failure::Busy(least) => {
+                let delay = self.backoff.next_delay_of_at_least(least);
+                self.rest_all(now + delay);
+                delay
+            }
+            Failure::Conflict { offset } => return self.on_conflict(now, link, attempt, offset),
+            Failure::Gone if self.acked == 0 && self.created && self.resumes() => {
+                self.created = false;
+                let delay = self.backoff.next_delay();
+                self.rest_all(now + delay);
+                delay
+            }
+            Failure::Gone if self.created && self.resumes() => {
+                return self.end(Verdict::Lost { acked: self.acked, offset: None });
+            }
+            Failure::Gone => return self.end(Verdict::Refused(404)),
+            Failure::Refused(status) => return self.end(Verdict::Refused(status)),
+        };
+        debug_assert!(lane.attempt() == Some(attempt), "outcomes of void attempts are dropped before");
+        *self.lane(link) = Lane::Resting { until: now + delay };
+    }
+
+    /// It was the server that wants to be left alone, whichever link asks.
+    fn rest_all(&mut self, until: Instant) {
+        for lane in self.lanes.iter_mut().filter(|lane| lane.is_out()) {
+            lane.drop_at(until);
+        }
+    }
+
+    /// An append met another offset than its own. The connection stays good.
+    fn on_conflict(&mut self, now: Instant, link: LinkId, attempt: Attempt, offset: u64) {
+        let until = match *self.lane(link) {
+            Lane::Appending { from, .. } if from != offset => return self.on_offset(now, link, attempt, offset),
+            // The same offset again: what we hold and what it holds agree, and still it refuses.
+            Lane::Appending { .. } => now + self.retry_delay(),
+            Lane::Idle
+            | Lane::Resting { .. }
+            | Lane::Creating { .. }
+            | Lane::Asking { .. }
+            | Lane::Ready { .. }
+            | Lane::Holding { .. }
+            | Lane::Drained { .. }
+            | Lane::Dropping { .. } => now,
+        };
+        *self.lane(link) = Lane::Dropping { attempt, until };
+    }
+
+    /// The first try after progress is free; then each waits longer.
+    fn retry_delay(&mut self) -> Duration {
+        let delay = self.backoff.next_delay();
+        if self.backoff.attempts() == 1 { Duration::ZERO } else { delay }
+    }
+
+    fn end(&mut self, verdict: Verdict) {
+        if !matches!(self.course, Course::Ended(_) | Course::Answering(_)) {
+            self.course = Course::Ended(verdict);
+        }
+    }
+
+    fn lane(&mut self, link: LinkId) -> &mut Lane {
+        &mut self.lanes[usize::from(link.0)]
+    }
+
+    fn dues(&mut self, from: LinkId) -> &mut Dues {
+        match &mut self.dues {
+            Some((link, _)) if *link != from => self.dues = Some((from, Dues::default())),
+            Some(_) => {}
+            None => self.dues = Some((from, Dues::default())),
+        }
+        &mut self.dues.as_mut().expect("set above").1
+    }
+
+    /// What moving away from a link cost since the last call.
+    pub(crate) fn take_dues(&mut self) -> Option<(LinkId, Dues)> {
+        self.dues.take()
+    }
+
+    /// Whether bytes below `offset` may be forgotten here: the upstream has returned it.
+    pub(crate) fn resumes(&self) -> bool {
+        self.spec.resume != Resume::Replay
+    }
+
+    /// The link that carries it now, or did last.
+    pub(crate) fn link(&self) -> Option<LinkId> {
+        self.carrier.map(|(link, _)| link)
+    }
+
+    /// The verdict, once there is one.
+    pub(crate) fn verdict(&self) -> Option<Verdict> {
+        match self.course {
+            Course::Ended(verdict) | Course::Answering(verdict) => Some(verdict),
+            Course::Seeking
+            | Course::Carried(_)
+            | Course::Doubted(_)
+            | Course::Hedged { .. }
+            | Course::Returning { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
