@@ -1,1 +1,27 @@
 //! Linux: links from rtnetlink, sockets bound to a link, TCP_INFO, name resolution.
+//!
+//! [`NetlinkLinks`] says which links there are and keeps a [`Network`] current; a
+//! [`BoundTransport`] opens streams by that view. Nothing here needs root, nothing is polled, and
+//! routes, rules, addresses and DNS are only ever read.
+
+mod arrival;
+mod binding;
+mod capabilities;
+mod class;
+mod dns;
+mod error;
+mod links;
+mod netlink;
+mod network;
+mod resolve;
+mod sockopt;
+mod tcp_info;
+mod transport;
+
+pub use arrival::arrival;
+pub use capabilities::{Capability, capabilities};
+pub use class::{Interface, classify};
+pub use links::{LinksError, LinksOptions, NetlinkLinks};
+pub use network::{Family, Network, Path};
+pub use resolve::ResolveOptions;
+pub use transport::{BoundStream, BoundTransport, TransportError, TransportOptions};

@@ -1,1 +1,4 @@
-//! OpenWrt: the UCI configuration.
+//! OpenWrt: the configuration in `/etc/config/baton`.
+#![forbid(unsafe_code)]
+
+pub mod uci;

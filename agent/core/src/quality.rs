@@ -75,8 +75,8 @@ impl Quality {
         self.rtt_min_us.advance(now);
         self.grade = match (self.grade, self.complaint(policy)) {
             (grade @ Grade::Penance { until, .. }, _) if now < until => grade,
-            (Grade::Good | Grade::Penance { .. }, Some(_)) => Grade::Doubtful,
-            (Grade::Doubtful | Grade::Degraded { .. }, Some(why)) => Grade::Degraded { why },
+            (Grade::Good, Some(_)) => Grade::Doubtful,
+            (Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. }, Some(why)) => Grade::Degraded { why },
             (Grade::Good | Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. }, None) => Grade::Good,
         };
     }

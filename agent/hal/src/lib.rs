@@ -7,7 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+#[cfg(feature = "fake")]
+pub mod conformance;
 mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
 mod links;
 mod transport;
 

@@ -26,20 +26,26 @@ pub struct StreamInfo {
     pub delivery_rate: u64,
 }
 
-/// A connected byte stream. All methods take `&self`, so that reading and writing may be
-/// awaited side by side by one task.
+/// A connected byte stream. All methods take `&self`, so that one task may wait for reading
+/// and writing side by side; waiting and moving bytes are apart, so that no buffer is borrowed
+/// while a task sleeps.
 #[expect(async_fn_in_trait, reason = "drivers are single-threaded: no Send bound is wanted")]
 pub trait Stream {
     /// What goes wrong.
     type Error: crate::Error;
 
-    /// Reads what is there, waiting for at least one byte. `Ok(0)`: the peer closed.
-    /// Cancel-safe: a dropped call has read nothing.
-    async fn read(&self, buf: &mut [u8]) -> Result<usize, Self::Error>;
+    /// Waits until [`Self::try_read`] has something to say: bytes, the end, or an error.
+    /// May wake without cause. Cancel-safe.
+    async fn readable(&self);
 
-    /// Writes what fits, waiting until at least one byte does. Cancel-safe: a dropped call has
-    /// written nothing.
-    async fn write(&self, bufs: &[IoSlice<'_>]) -> Result<usize, Self::Error>;
+    /// Waits until [`Self::try_write`] has something to say. May wake without cause. Cancel-safe.
+    async fn writable(&self);
+
+    /// Reads what is there. `Ok(None)`: nothing now. `Ok(Some(0))`: the peer closed.
+    fn try_read(&self, buf: &mut [u8]) -> Result<Option<usize>, Self::Error>;
+
+    /// Writes what fits now. `Ok(None)`: nothing does.
+    fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, Self::Error>;
 
     /// What the transport knows; `None` where it can't tell.
     fn info(&self) -> Option<StreamInfo>;

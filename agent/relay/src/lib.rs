@@ -1,1 +1,35 @@
-//! The agent: LAN ingest, upstream lanes, spool, control API.
+//! The agent: LAN ingest, upstream lanes, spool, control API, and the driver of the core.
+//!
+//! ```text
+//!   clients ──▶ ingest ──▶ arena, spool ──▶ lanes ──▶ upstream, over each link
+//!                  │             ▲            │  ▲
+//!                  │     blocks, │   outcomes │  │ orders
+//!                  ▼     room    │            ▼  │
+//!   control ◀────────────── hub (drives baton-core) ◀── links, sampler, probes
+//! ```
+//!
+//! One thread, no locks: tasks share a [`hub::Hub`] and feed what they observe into the core; the
+//! core's actions start tasks and give them orders. Bytes go from the client's socket into a
+//! block or the spool, and from there to the upstream's socket.
+#![forbid(unsafe_code)]
+
+mod arena;
+mod connection;
+mod connections;
+mod control;
+mod hub;
+mod ingest;
+mod lane;
+mod probe;
+mod report;
+mod run;
+mod sampler;
+mod settings;
+mod spool;
+mod transfer;
+mod upstream;
+
+pub use control::{ControlError, ControlSocket};
+pub use ingest::Origin;
+pub use run::{Parts, run};
+pub use settings::{LinkSpecs, Protocol, Secret, Settings, TokenMode, UpstreamSettings};

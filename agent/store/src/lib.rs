@@ -1,1 +1,39 @@
 //! The receiving end: a small file server with HMAC tokens and resumable uploads.
+//!
+//! `PUT /a/b.jpg?v2=...` stores `DIR/a/b.jpg`, GET and HEAD give it back, and tus 1.0 lives under
+//! a path of its own. Nothing stored is ever overwritten, and success is only told of a file that
+//! is durable under its name.
+//!
+//! ```text
+//!  serve ── conn ── service ─┬─ file ── whole ───────────────┬─ folder ── DIR/a/b.jpg
+//!                            ├─ tus ─── uploads ── upload ───┘            DIR/.baton/ID.data
+//!                            └─ auth                                      DIR/.baton/ID.info
+//! ```
+//!
+//! One task serves a connection, all on one thread. Bytes are written to the page cache in place;
+//! what may wait for the disk (syncing, placing, hashing, reading) goes to worker threads.
+
+mod auth;
+mod blocking;
+mod conn;
+mod digest;
+mod file;
+mod folder;
+mod id;
+mod info;
+mod name;
+mod options;
+mod refusal;
+mod serve;
+mod service;
+mod tus;
+mod upload;
+mod uploads;
+mod whole;
+
+pub use options::{Options, Secret, Sync};
+pub use serve::{ServeError, Store, serve};
+
+#[cfg(test)]
+#[path = "../tests/serve/temp.rs"]
+mod temp;

@@ -1,0 +1,671 @@
+//! The table in a small world: wires that deliver, stall or lie, and an upload on the active link.
+
+use super::*;
+use crate::{Class, Fact, Fault, LinkSpec, StateKind};
+use proptest::prelude::*;
+
+const ETH: LinkId = LinkId(0);
+const WIFI: LinkId = LinkId(1);
+const LTE: LinkId = LinkId(2);
+
+const UP: Observation = Observation::Facts { carrier: true, address: true, route: true };
+const CUT: Observation = Observation::Facts { carrier: false, address: true, route: true };
+
+fn spec(id: LinkId, metered: bool) -> LinkSpec {
+    let priority = 10 * (u32::from(id.0) + 1);
+    LinkSpec { class: Class::ALL[usize::from(id.0)], priority, metric: 100, metered }
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wire {
+    /// Whether anything gets through.
+    delivers: bool,
+    /// Whether somebody else answers.
+    lies: bool,
+    rtt: Duration,
+    /// Of 100 segments.
+    lost_percent: u32,
+    /// When the probe under way is answered.
+    answer: Option<Instant>,
+    probes: u32,
+}
+
+/// A table and what it looks at.
+struct World {
+    table: Links<3>,
+    wires: [Wire; 3],
+    now: Instant,
+    /// How long a turn takes.
+    tick_ms: u64,
+    /// Whether somebody uploads, and over which link just now.
+    uploading: bool,
+    carrier: Option<LinkId>,
+    switches: Vec<Switch>,
+}
+
+impl World {
+    fn new() -> Self {
+        let wire = Wire { delivers: true, lies: false, rtt: ms(20), lost_percent: 0, answer: None, probes: 0 };
+        Self {
+            table: Links::new(LinkPolicy::default(), 7),
+            wires: [wire; 3],
+            now: Instant::from_millis(1000),
+            tick_ms: 10,
+            uploading: true,
+            carrier: None,
+            switches: vec![],
+        }
+    }
+
+    /// These links, healthy, and the switch at start forgotten.
+    fn with(links: &[LinkId]) -> Self {
+        let mut world = Self::new();
+        links.iter().for_each(|link| world.plug(*link));
+        world.run(5000);
+        assert_eq!(world.table.active(), links.iter().min().copied());
+        assert!(links.iter().all(|link| world.kind(*link) == StateKind::Healthy));
+        world.switches.clear();
+        world
+    }
+
+    fn plug(&mut self, id: LinkId) {
+        self.see(id, Observation::Appeared(spec(id, false)));
+        self.see(id, UP);
+    }
+
+    fn see(&mut self, id: LinkId, observation: Observation) {
+        self.table.observe(self.now, id, observation);
+        self.switches.extend(self.table.poll_switch());
+    }
+
+    fn wire(&mut self, id: LinkId) -> &mut Wire {
+        &mut self.wires[usize::from(id.0)]
+    }
+
+    fn kind(&self, id: LinkId) -> StateKind {
+        self.table.state(id).kind()
+    }
+
+    fn run(&mut self, millis: u64) {
+        for _ in 0..millis / self.tick_ms {
+            self.now += ms(self.tick_ms);
+            self.turn();
+            assert_sane(&self.table, self.now);
+        }
+    }
+
+    fn turn(&mut self) {
+        if self.table.poll_timeout().is_some_and(|(at, _)| at <= self.now) {
+            self.table.handle_timeout(self.now);
+        }
+        for id in [ETH, WIFI, LTE] {
+            self.answer(id);
+        }
+        self.carry();
+        while let Some(id) = self.table.poll_probe(self.now) {
+            let answer = self.now + self.wire(id).rtt;
+            self.wire(id).answer = Some(answer);
+            self.wire(id).probes += 1;
+        }
+        self.switches.extend(self.table.poll_switch());
+    }
+
+    fn answer(&mut self, id: LinkId) {
+        let now = self.now;
+        let wire = self.wire(id);
+        let Wire { delivers, lies, rtt, .. } = *wire;
+        if wire.answer.take_if(|at| *at <= now).is_some() && delivers {
+            self.see(id, if lies { Observation::Impostor } else { Observation::ProbeAnswered { rtt } });
+        }
+    }
+
+    /// The upload follows the active link; what gets through is proved each turn.
+    fn carry(&mut self) {
+        let carrier = self.table.active().filter(|_| self.uploading);
+        if carrier != self.carrier {
+            self.carrier.into_iter().for_each(|id| self.see(id, Observation::InFlight(false)));
+            carrier.into_iter().for_each(|id| self.see(id, Observation::InFlight(true)));
+            self.carrier = carrier;
+        }
+        let Some(id) = carrier else { return };
+        let Wire { delivers, lies, lost_percent, .. } = *self.wire(id);
+        if delivers && !lies {
+            self.see(id, Observation::Segments { sent: 100, lost: lost_percent });
+            self.see(id, Observation::Proof);
+        }
+    }
+
+    fn told(&self) -> Vec<(Option<LinkId>, Reason)> {
+        self.switches.iter().map(|switch| (switch.to, switch.reason)).collect()
+    }
+}
+
+/// What holds whatever was observed, once probes and switches are drained.
+fn assert_sane<const N: usize>(table: &Links<N>, now: Instant) {
+    let ranked: Vec<LinkId> = table.ranked().collect();
+    let mut usable: Vec<LinkId> = (0..N as u8).map(LinkId).filter(|id| table.is_usable(*id)).collect();
+    assert_eq!(table.active(), ranked.first().copied(), "the active link leads, and there is one if any is usable");
+    if let Some(id) = table.override_link().filter(|id| table.is_usable(*id)) {
+        assert_eq!(table.active(), Some(id));
+    }
+
+    usable.sort_by_key(|id| {
+        let view = table.view(*id);
+        let is_active = table.active() == Some(*id);
+        (!is_active, promise(table.state(*id)), view.degraded, view.spec.priority, view.spec.metric, id.0)
+    });
+    assert_eq!(ranked, usable);
+    if let Some((at, wake)) = table.poll_timeout() {
+        assert!(at > now, "{wake:?} would spin");
+    }
+}
+
+/// The order of states, said once more in plain words.
+fn promise(state: State) -> u8 {
+    match state {
+        State::Healthy => 0,
+        State::Suspect { since, settled } if settled <= since => 1,
+        State::Settling { .. } => 2,
+        State::HoldDown { .. } | State::Suspect { .. } => 3,
+        State::Suppressed { .. } => 4,
+        State::Failed { .. } => 5,
+        State::Absent | State::Down { .. } => unreachable!("not usable"),
+    }
+}
+
+#[test]
+fn the_first_link_is_active_at_once() {
+    let mut world = World::new();
+
+    world.plug(LTE);
+
+    assert_eq!(world.table.active(), Some(LTE));
+    assert_eq!(world.told(), [(Some(LTE), Reason::Started)]);
+}
+
+#[test]
+fn links_that_are_there_at_start_give_one_switch_to_the_best() {
+    let mut table = Links::<3>::new(LinkPolicy::default(), 7);
+    for id in [LTE, ETH, WIFI] {
+        table.observe(Instant::ZERO, id, Observation::Appeared(spec(id, false)));
+        table.observe(Instant::ZERO, id, UP);
+    }
+
+    let switch = table.poll_switch().unwrap();
+
+    assert_eq!((switch.from, switch.to, switch.reason), (None, Some(ETH), Reason::Started));
+    assert_eq!(table.poll_switch(), None);
+}
+
+#[test]
+fn a_pulled_cable_moves_the_active_link_at_once_and_says_why() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.see(ETH, CUT);
+
+    assert_eq!(world.table.active(), Some(LTE));
+    let evidence = Evidence::Lost(Fact::Carrier);
+    let expected = Switch { at: world.now, from: Some(ETH), to: Some(LTE), reason: Reason::InterfaceDown, evidence };
+    assert_eq!(world.switches, [expected]);
+}
+
+#[test]
+fn a_refused_send_moves_the_active_link_at_once() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.see(ETH, Observation::Unreachable);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::InterfaceDown)]);
+    assert_eq!(world.switches[0].evidence.name(), "unreachable");
+}
+
+#[test]
+fn a_black_hole_is_suspect_first_and_given_up_half_a_second_later() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(ETH).delivers = false;
+
+    world.run(80);
+    assert!(world.table.is_suspect(ETH));
+    assert_eq!(world.table.active(), Some(ETH), "suspicion moves nothing");
+    world.run(400);
+    assert!(world.switches.is_empty());
+    world.run(50);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::Timeout)]);
+    let Evidence::Faulty(Fault::Silent { quiet }) = world.switches[0].evidence else { panic!("{:?}", world.switches) };
+    assert!((ms(500)..=ms(530)).contains(&quiet), "{quiet:?}");
+}
+
+#[test]
+fn stalls_of_300_ms_never_commit() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    for _ in 0..17 {
+        world.run(12_640);
+        world.wire(ETH).delivers = false;
+        world.run(300);
+        world.wire(ETH).delivers = true;
+    }
+    world.run(1000);
+
+    assert_eq!(world.switches, []);
+    assert_eq!(world.table.view(ETH).false_alarms, 17);
+    assert_eq!(world.table.suspicion_threshold(ETH), ms(60), "nor do they blind it");
+}
+
+#[test]
+fn a_link_that_flaps_every_second_is_left_once() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 50;
+
+    for _ in 0..300 {
+        world.see(ETH, CUT);
+        world.run(1000);
+        world.see(ETH, UP);
+        world.run(1000);
+    }
+    assert_eq!(world.told(), [(Some(LTE), Reason::InterfaceDown)]);
+
+    world.run(200_000);
+    assert_eq!(world.told()[1..], [(Some(ETH), Reason::BetterAlternative)], "and taken back when it is calm");
+}
+
+#[test]
+fn a_link_that_flaps_slowly_is_suppressed() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 50;
+
+    for _ in 0..60 {
+        world.see(ETH, CUT);
+        world.run(1000);
+        world.see(ETH, UP);
+        world.run(9000);
+    }
+
+    assert_eq!(world.kind(ETH), StateKind::Suppressed);
+    assert!(world.switches.len() <= 5, "{:?}", world.told());
+}
+
+#[test]
+fn failback_waits_for_hold_down_and_up_delay() {
+    let mut world = World::with(&[ETH, LTE]);
+    let cut = world.now;
+
+    world.see(ETH, CUT);
+    world.run(1000);
+    world.see(ETH, UP);
+    world.run(100);
+    assert_eq!(world.kind(ETH), StateKind::HoldDown);
+    world.run(10_000);
+
+    assert_eq!(world.told()[1..], [(Some(ETH), Reason::BetterAlternative)]);
+    let away = world.switches[1].at.saturating_since(cut);
+    assert!((ms(7000)..=ms(7020)).contains(&away), "{away:?}");
+}
+
+#[test]
+fn a_cable_into_a_dead_modem_takes_nothing_over() {
+    let mut world = World::with(&[LTE]);
+    world.wire(ETH).delivers = false;
+
+    world.plug(ETH);
+    world.run(60_000);
+
+    assert_eq!(world.switches, []);
+    assert_eq!(world.kind(ETH), StateKind::Failed);
+}
+
+#[test]
+fn a_lone_link_is_never_abandoned() {
+    let mut world = World::with(&[LTE]);
+    world.tick_ms = 100;
+
+    world.wire(LTE).delivers = false;
+    world.run(600_000);
+    assert_eq!(world.kind(LTE), StateKind::Suspect, "nothing better is known");
+    world.wire(LTE).delivers = true;
+    world.run(100);
+
+    assert_eq!(world.kind(LTE), StateKind::Healthy);
+    assert_eq!(world.switches, []);
+}
+
+#[test]
+fn an_upstream_that_falls_silent_condemns_no_link() {
+    let mut world = World::with(&[ETH, WIFI, LTE]);
+    world.tick_ms = 100;
+
+    world.wires.iter_mut().for_each(|wire| wire.delivers = false);
+    world.run(120_000);
+    assert!([ETH, WIFI, LTE].iter().all(|id| world.table.is_suspect(*id)));
+    world.wires.iter_mut().for_each(|wire| wire.delivers = true);
+    world.run(20_000);
+
+    assert_eq!(world.switches, []);
+    assert!([ETH, WIFI, LTE].iter().all(|id| world.kind(*id) == StateKind::Healthy));
+}
+
+#[test]
+fn when_no_link_is_left_the_table_says_so_and_starts_again() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.see(LTE, Observation::Vanished);
+    world.see(ETH, Observation::Facts { carrier: true, address: true, route: false });
+    world.run(1000);
+    assert_eq!((world.table.active(), world.table.ranked().next()), (None, None));
+    world.see(ETH, UP);
+
+    assert_eq!(world.told(), [(None, Reason::InterfaceDown), (Some(ETH), Reason::Started)]);
+    assert_eq!(world.kind(ETH), StateKind::HoldDown, "which only orders it");
+}
+
+#[test]
+fn a_captive_portal_is_left_and_found_gone_again() {
+    let mut world = World::with(&[WIFI, LTE]);
+    world.uploading = false;
+
+    world.wire(WIFI).lies = true;
+    world.run(6000);
+    assert_eq!(world.told(), [(Some(LTE), Reason::QualityDegradation)]);
+    assert_eq!(world.switches[0].evidence, Evidence::Faulty(Fault::Impostor));
+    world.run(60_000);
+    assert_eq!(world.kind(WIFI), StateKind::Failed);
+
+    world.wire(WIFI).lies = false;
+    world.run(15_000);
+    assert_eq!(world.table.active(), Some(WIFI));
+}
+
+#[test]
+fn an_idle_link_that_dies_silently_is_suspect_within_five_seconds() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.uploading = false;
+    world.run(30_000);
+
+    world.wire(ETH).delivers = false;
+    world.wire(LTE).delivers = true;
+    world.run(5000);
+    assert!(matches!(world.kind(ETH), StateKind::Suspect | StateKind::Failed));
+    world.run(3000);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::Timeout)]);
+    assert_eq!(world.switches[0].evidence, Evidence::Faulty(Fault::ProbesLost { count: 3 }));
+}
+
+#[test]
+fn a_standby_that_dies_silently_is_failed_before_it_is_needed() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.wire(LTE).delivers = false;
+    world.run(8000);
+
+    assert_eq!(world.kind(LTE), StateKind::Failed);
+    assert_eq!(world.switches, []);
+}
+
+#[test]
+fn suspicion_probes_the_suspect_and_its_standbys_quickly() {
+    let mut world = World::with(&[ETH, LTE]);
+    let before = world.wire(LTE).probes;
+
+    world.wire(ETH).delivers = false;
+    world.run(500);
+
+    assert!((2..=4).contains(&(world.wire(LTE).probes - before)));
+    assert_eq!(world.wire(ETH).answer.map(|at| at > world.now - ms(500)), None, "its answer never comes");
+    assert!(world.table.get(ETH).unwrap().probe_deadline().is_some());
+}
+
+#[test]
+fn a_metered_link_that_carries_is_not_probed() {
+    let mut world = World::new();
+    world.tick_ms = 100;
+    world.see(LTE, Observation::Appeared(spec(LTE, true)));
+    world.see(LTE, UP);
+    world.run(600_000);
+
+    assert_eq!(world.wire(LTE).probes, 0, "not even when it appeared: an upload told first");
+}
+
+#[test]
+fn a_metered_standby_costs_about_a_probe_a_minute() {
+    let mut world = World::with(&[ETH]);
+    world.tick_ms = 100;
+    world.see(LTE, Observation::Appeared(spec(LTE, true)));
+    world.see(LTE, UP);
+    world.run(3_600_000);
+
+    assert!((60..=75).contains(&world.wire(LTE).probes), "{}", world.wire(LTE).probes);
+}
+
+#[test]
+fn no_trouble_exceeds_the_budget_of_a_metered_link() {
+    let mut world = World::with(&[ETH, WIFI]);
+    world.tick_ms = 100;
+    world.see(LTE, Observation::Appeared(spec(LTE, true)));
+    world.see(LTE, UP);
+
+    for _ in 0..720 {
+        world.wire(ETH).delivers = false;
+        world.run(400);
+        world.wire(ETH).delivers = true;
+        world.run(4600);
+    }
+
+    assert!(world.wire(LTE).probes <= 30 + 120, "{}", world.wire(LTE).probes);
+}
+
+#[test]
+fn a_lossy_link_yields_to_a_good_one() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.wire(ETH).lost_percent = 10;
+    world.run(20_000);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::QualityDegradation)]);
+    assert_eq!(world.switches[0].evidence.name(), "loss");
+    assert_eq!(world.kind(ETH), StateKind::Healthy, "it works, only badly");
+}
+
+#[test]
+fn a_short_burst_of_loss_moves_nothing() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 100;
+    world.run(20_000);
+
+    for _ in 0..20 {
+        world.wire(ETH).lost_percent = 40;
+        world.run(500);
+        world.wire(ETH).lost_percent = 0;
+        world.run(30_000);
+    }
+
+    assert_eq!(world.switches, []);
+}
+
+#[test]
+fn a_link_that_stays_lossy_is_tried_ever_more_rarely() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 100;
+
+    world.wire(ETH).lost_percent = 10;
+    world.run(2 * 3_600_000);
+
+    assert!((4..=20).contains(&world.switches.len()), "{:?}", world.told());
+}
+
+#[test]
+fn two_lossy_links_are_not_tossed_about() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 100;
+
+    world.wire(ETH).lost_percent = 10;
+    world.wire(LTE).lost_percent = 10;
+    world.run(3_600_000);
+
+    assert!(world.switches.len() <= 20, "{:?}", world.told());
+}
+
+#[test]
+fn a_link_that_became_slow_yields_when_idle_too() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.uploading = false;
+
+    world.wire(ETH).rtt = ms(800);
+    world.run(60_000);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::QualityDegradation)]);
+    assert_eq!(world.switches[0].evidence, Evidence::Latency { rtt: ms(800) });
+}
+
+#[test]
+fn the_operators_choice_wins_while_it_can_carry_packets() {
+    let mut world = World::with(&[ETH, WIFI, LTE]);
+
+    world.table.set_override(world.now, Some(LTE));
+    world.wire(LTE).lost_percent = 50;
+    world.run(60_000);
+    assert_eq!(world.told(), [(Some(LTE), Reason::Manual)]);
+    assert_eq!(world.table.override_link(), Some(LTE));
+
+    world.see(LTE, CUT);
+    assert_eq!(world.told()[1..], [(Some(ETH), Reason::InterfaceDown)]);
+    world.see(LTE, UP);
+    assert_eq!(world.told()[2..], [(Some(LTE), Reason::Manual)]);
+
+    world.table.set_override(world.now, None);
+    world.run(60_000);
+    assert_eq!(world.told()[3..], [(Some(ETH), Reason::BetterAlternative)]);
+}
+
+#[test]
+fn the_operators_choice_of_a_dead_link_is_obeyed() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(LTE).delivers = false;
+
+    world.table.set_override(world.now, Some(LTE));
+    world.run(60_000);
+
+    assert_eq!(world.kind(LTE), StateKind::Failed);
+    assert_eq!(world.told(), [(Some(LTE), Reason::Manual)]);
+}
+
+#[test]
+fn changes_that_are_undone_before_anybody_looked_are_not_told() {
+    let mut table = World::with(&[ETH, LTE]).table;
+    let now = Instant::from_millis(10_000);
+
+    table.set_override(now, Some(LTE));
+    table.set_override(now, Some(ETH));
+
+    assert_eq!(table.poll_switch(), None);
+}
+
+#[test]
+fn of_several_changes_the_first_tells_why() {
+    let mut table = World::with(&[ETH, WIFI, LTE]).table;
+    let now = Instant::from_millis(10_000);
+
+    table.observe(now, ETH, Observation::Unreachable);
+    table.observe(now, WIFI, CUT);
+    let switch = table.poll_switch().unwrap();
+
+    assert_eq!((switch.from, switch.to), (Some(ETH), Some(LTE)));
+    assert_eq!(switch.evidence, Evidence::Faulty(Fault::Unreachable));
+}
+
+#[test]
+fn a_slot_that_does_not_exist_is_an_absent_link() {
+    let mut table = Links::<1>::new(LinkPolicy::default(), 0);
+
+    table.observe(Instant::ZERO, LinkId(9), Observation::Appeared(spec(ETH, false)));
+    table.set_override(Instant::ZERO, Some(LinkId(9)));
+
+    assert_eq!(table.state(LinkId(9)), State::Absent);
+    assert_eq!(table.view(LinkId(9)).state, StateKind::Absent);
+    assert_eq!((table.active(), table.poll_timeout()), (None, None));
+}
+
+fn any_observation() -> impl Strategy<Value = Observation> {
+    let rtt = (0..3000u64).prop_map(ms);
+    prop_oneof![
+        1 => any::<bool>().prop_map(|metered| Observation::Appeared(spec(ETH, metered))),
+        1 => Just(Observation::Vanished),
+        1 => any::<(bool, bool, bool)>().prop_map(|(carrier, address, route)| Observation::Facts {
+            carrier,
+            address,
+            route
+        }),
+        4 => Just(UP),
+        1 => rtt.clone().prop_map(|rtt| Observation::Connected { rtt }),
+        4 => rtt.clone().prop_map(|rtt| Observation::ProbeAnswered { rtt }),
+        1 => Just(Observation::ProbeLost),
+        1 => Just(Observation::Impostor),
+        2 => any::<bool>().prop_map(Observation::InFlight),
+        4 => Just(Observation::Proof),
+        1 => (rtt.clone(), rtt).prop_map(|(srtt, rttvar)| Observation::Rtt { srtt, rttvar }),
+        1 => (0..2000u32, 0..300u32).prop_map(|(sent, lost)| Observation::Segments { sent, lost }),
+        1 => Just(Observation::Unreachable),
+    ]
+}
+
+proptest! {
+    /// Sane after every step, whatever is observed; timeouts called twice or early change nothing;
+    /// the switches told are a chain that ends at the active link.
+    #[test]
+    fn whatever_is_observed_the_table_stays_sane(
+        steps in prop::collection::vec((0..6000u64, 0..4u8, any_observation(), 0..20u8), 1..200),
+        seed: u64,
+    ) {
+        let mut table = Links::<3>::new(LinkPolicy::default(), seed);
+        let mut now = Instant::ZERO;
+        let mut told = None;
+        for (step, id, observation, wish) in steps {
+            now += ms(step);
+            table.handle_timeout(now);
+            let once = format!("{table:?}");
+            table.handle_timeout(now);
+            prop_assert_eq!(once, format!("{table:?}"));
+
+            table.observe(now, LinkId(id), observation);
+            match wish {
+                0..4 => table.set_override(now, Some(LinkId(wish))),
+                4 => table.set_override(now, None),
+                5 => table.refresh(now),
+                _ => {}
+            }
+            table.handle_timeout(now);
+            while table.poll_probe(now).is_some() {}
+            if let Some(switch) = table.poll_switch() {
+                prop_assert_eq!(switch.from, told);
+                prop_assert_ne!(switch.from, switch.to);
+                prop_assert!(switch.at <= now);
+                told = switch.to;
+            }
+            prop_assert_eq!(told, table.active());
+            assert_sane(&table, now);
+        }
+    }
+
+    /// Suspicion alone never moves the active link, and a suspect is failed only after another
+    /// link delivered.
+    #[test]
+    fn only_a_witness_turns_silence_into_failure(
+        steps in prop::collection::vec((0..3000u64, 0..3u8, any::<bool>()), 1..30),
+    ) {
+        let mut world = World::with(&[ETH, WIFI, LTE]);
+        world.tick_ms = 100;
+        world.wires.iter_mut().for_each(|wire| wire.delivers = false);
+        for (step, id, in_flight) in steps {
+            world.see(LinkId(id), Observation::InFlight(in_flight));
+            world.run(step);
+            world.see(LinkId(id), Observation::ProbeLost);
+        }
+        prop_assert!(world.switches.is_empty());
+        prop_assert!([ETH, WIFI, LTE].iter().all(|id| world.kind(*id) != StateKind::Failed));
+    }
+}

@@ -100,6 +100,17 @@ fn a_link_that_was_left_is_passed_over_until_the_time_is_over() {
 }
 
 #[test]
+fn a_link_that_is_still_bad_when_its_time_is_over_is_not_good_before_it_is() {
+    let mut quality = Quality::new();
+    quality.on_left(at(100), &POLICY, LOSS);
+
+    quality.on_rtt(at(129), ms(800));
+    quality.review(at(130), &POLICY);
+
+    assert_eq!(quality.degraded(), Some(Evidence::Latency { rtt: ms(800) }));
+}
+
+#[test]
 fn a_link_that_is_left_again_and_again_is_tried_ever_more_rarely() {
     let mut quality = Quality::new();
     let mut now = at(100);

@@ -1,0 +1,176 @@
+//! A client's HTTP/1.1 connection on tokio: the wire codec with a socket and one buffer.
+
+use baton_core::Duration;
+use baton_wire::http::{Drain, Error as HttpError, Head, Server, ServerEvent};
+use std::io;
+use std::ops::Range;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+
+/// Longest request head: a token, a long name and what browsers add.
+const HEAD: usize = 8 * 1024;
+
+/// One read.
+const BUFFER: usize = 16 * 1024;
+
+/// How soon a client's close is noticed behind bytes that it sent before.
+const GONE_POLL: Duration = Duration::from_millis(200);
+
+/// Body bytes that are read and thrown away after an early answer, so that the answer is seen.
+const DISCARDED: u64 = 64 * 1024;
+
+/// One client connection.
+pub(crate) struct Connection<S> {
+    stream: S,
+    http: Server<HEAD>,
+    buffer: Box<[u8; BUFFER]>,
+    unread: Range<usize>,
+    /// How long a client may be silent.
+    patience: Duration,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The client closed, or its connection broke.
+    Gone,
+    /// It was silent for too long.
+    Silent,
+    /// It does not speak HTTP/1.1 as it should.
+    Http(HttpError),
+}
+
+/// What came.
+pub(crate) enum Incoming {
+    /// A request's head; read it with [`Connection::request`].
+    Request,
+    /// Body bytes; read them with [`Connection::bytes`].
+    Body(Range<usize>),
+    /// The request is complete.
+    End,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+        Self { stream, http: Server::new(), buffer: Box::new([0; BUFFER]), unread: 0..0, patience }
+    }
+
+    /// The next thing that the client sent. Cancel-safe: what was read is kept.
+    pub(crate) async fn next(&mut self) -> Result<Incoming, Ended> {
+        loop {
+            let input = &self.buffer[self.unread.clone()];
+            let (consumed, event) = self.http.handle_input(input).map_err(Ended::Http)?;
+            let incoming = match event {
+                ServerEvent::NeedMore => None,
+                ServerEvent::Request => Some(Incoming::Request),
+                ServerEvent::Body(bytes) => {
+                    let at = bytes.as_ptr() as usize - self.buffer.as_ptr() as usize;
+                    Some(Incoming::Body(at..at + bytes.len()))
+                }
+                ServerEvent::End => Some(Incoming::End),
+            };
+            self.unread.start += consumed;
+            if let Some(incoming) = incoming {
+                return Ok(incoming);
+            }
+            self.fill().await?;
+        }
+    }
+
+    async fn fill(&mut self) -> Result<(), Ended> {
+        if self.unread.is_empty() {
+            self.unread = 0..0;
+        } else if self.unread.end == BUFFER {
+            self.buffer.copy_within(self.unread.clone(), 0);
+            self.unread = 0..self.unread.len();
+        }
+        let read = self.stream.read(&mut self.buffer[self.unread.end..]);
+        match tokio::time::timeout(self.patience, read).await {
+            Ok(Ok(0) | Err(_)) => Err(Ended::Gone),
+            Ok(Ok(n)) => {
+                self.unread.end += n;
+                Ok(())
+            }
+            Err(_) => Err(Ended::Silent),
+        }
+    }
+
+    /// Body bytes of [`Incoming::Body`].
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        &self.buffer[range]
+    }
+
+    /// The codec: the request's head, framing and what the client expects.
+    pub(crate) fn http(&mut self) -> &mut Server<HEAD> {
+        &mut self.http
+    }
+
+    /// Answers 100 Continue to a client that waits for it.
+    pub(crate) async fn invite(&mut self) -> io::Result<()> {
+        match self.http.take_continue() {
+            Some(invitation) => self.stream.write_all(invitation).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Answers with a line of text, or JSON. An early answer ends the body: the rest of it is
+    /// read and thrown away; where it is too long for that, an error says that the connection
+    /// is to be closed.
+    pub(crate) async fn answer(&mut self, answer: &Answer<'_>) -> io::Result<()> {
+        let must_close = self.http.discard(DISCARDED) == Drain::MustClose;
+        let mut head = [0; 1024];
+        let mut writer = Head::response(&mut head, answer.status)
+            .header("Content-Type", answer.content_type)
+            .body_length(answer.body.len() as u64)
+            .keep_alive(!must_close && self.http.keep_alive());
+        for (name, value) in answer.headers {
+            writer = writer.header(name, value);
+        }
+        let len = writer.finish().map_err(|_| io::Error::other("answer head does not fit"))?;
+        self.stream.write_all(&head[..len]).await?;
+        self.stream.write_all(answer.body).await?;
+        if must_close {
+            return Err(io::Error::other("the rest of the body is too long to be thrown away"));
+        }
+        Ok(())
+    }
+
+    /// Writes bytes of an answer whose head was passed on.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+}
+
+impl Connection<TcpStream> {
+    /// Waits until the client has closed or broken its connection. Reads nothing.
+    pub(crate) async fn gone(&self) {
+        loop {
+            match self.stream.ready(Interest::READABLE).await {
+                Ok(ready) if !ready.is_read_closed() => {}
+                Ok(_) | Err(_) => return,
+            }
+            // It has sent more, which waits for room: the close can only be seen by looking again.
+            tokio::time::sleep(GONE_POLL).await;
+        }
+    }
+}
+
+/// One answer.
+pub(crate) struct Answer<'a> {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'a str,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a [u8],
+}
+
+impl<'a> Answer<'a> {
+    /// A line of text.
+    pub(crate) fn text(status: u16, body: &'a str) -> Self {
+        Self {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            headers: &[],
+            body: body.as_bytes(),
+        }
+    }
+}

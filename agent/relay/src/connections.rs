@@ -1,0 +1,80 @@
+//! Connections to the upstream that are open and idle: what a switch does not have to wait for.
+
+use crate::hub::{Hub, LINKS};
+use baton_core::{Failure, LinkId, Observation};
+use baton_hal::{Error, ErrorKind, Stream, Transport};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Idle connections kept for each link: one for the upload that switches, one for a probe.
+const KEPT: usize = 2;
+
+/// Idle connections by link.
+pub(crate) struct Connections<T: Transport> {
+    idle: RefCell<[Vec<Rc<T::Stream>>; LINKS]>,
+}
+
+impl<T: Transport> Default for Connections<T> {
+    fn default() -> Self {
+        Self { idle: RefCell::new([const { Vec::new() }; LINKS]) }
+    }
+}
+
+impl<T: Transport> Connections<T> {
+    /// Keeps a connection on which nothing is outstanding.
+    pub(crate) fn keep(&self, link: LinkId, stream: Rc<T::Stream>) {
+        let idle = &mut self.idle.borrow_mut()[usize::from(link.0)];
+        if idle.len() < KEPT {
+            idle.push(stream);
+        }
+    }
+
+    /// The link went away: what was open over it is of no use, and must not linger.
+    pub(crate) fn forget(&self, link: LinkId) {
+        for stream in self.idle.borrow_mut()[usize::from(link.0)].drain(..) {
+            stream.abort();
+        }
+    }
+
+    /// One that the upstream has not closed meanwhile.
+    fn take(&self, link: LinkId) -> Option<Rc<T::Stream>> {
+        let idle = &mut self.idle.borrow_mut()[usize::from(link.0)];
+        // Anything to read on an idle connection is its end, or an answer to nothing.
+        std::iter::from_fn(|| idle.pop()).find(|stream| matches!(stream.try_read(&mut [0]), Ok(None)))
+    }
+}
+
+impl<T: Transport + 'static> Hub<T> {
+    /// An open connection over `link`: a kept one, else a new one.
+    pub(crate) async fn connect(self: &Rc<Self>, link: LinkId) -> Result<Rc<T::Stream>, Failure> {
+        if let Some(stream) = self.connections.take(link) {
+            return Ok(stream);
+        }
+        let Some(name) = self.link_name(link) else { return Err(Failure::Cut) };
+        let timeout = self.settings.upstream.connect_timeout;
+        let before = self.clock.now();
+        match tokio::time::timeout(timeout, self.transport.connect(&name)).await {
+            Ok(Ok(stream)) => {
+                self.observe(link, Observation::Connected { rtt: self.clock.now().saturating_since(before) });
+                Ok(Rc::new(stream))
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(link = name, %error, "connect");
+                Err(self.blame(link, &error))
+            }
+            Err(_) => Err(Failure::TimedOut),
+        }
+    }
+
+    /// What an error of the transport means for the link and for the attempt.
+    pub(crate) fn blame(self: &Rc<Self>, link: LinkId, error: &T::Error) -> Failure {
+        match error.kind() {
+            ErrorKind::Unreachable => {
+                self.observe(link, Observation::Unreachable);
+                Failure::Cut
+            }
+            ErrorKind::TimedOut => Failure::TimedOut,
+            _ => Failure::Cut,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The driver of the core: feeds observations, carries out actions, and is what the tasks share.
+//!
+//! Everything runs on one thread. No borrow of the core or the arena lives across an await.
+
+use crate::arena::Arena;
+use crate::connections::Connections;
+use crate::lane::{self, LaneHandle, Order};
+use crate::settings::Settings;
+use crate::spool::Spool;
+use crate::transfer::Transfer;
+use crate::upstream::Upstream;
+use baton_core::{
+    Action, Agent, Attempt, BLOCK_SIZE, BlockId, Event, Instant, LinkId, Observation, Outcome, StateKind, UploadId,
+};
+use baton_hal::{Clock, Facts, Transport};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use tokio::sync::Notify;
+
+/// Links at once: a router has two or three; eight leaves room for tunnels.
+pub(crate) const LINKS: usize = 8;
+
+/// Uploads at once: each is sure of four blocks, so this needs a pool of 4 MiB.
+pub(crate) const UPLOADS: usize = 64;
+
+/// Blocks at most: 64 MiB.
+pub(crate) const BLOCKS: usize = 4096;
+
+pub(crate) type Core = Agent<LINKS, UPLOADS, BLOCKS>;
+
+/// What the tasks of one agent share.
+pub(crate) struct Hub<T: Transport> {
+    pub(crate) clock: Clock,
+    pub(crate) settings: Settings,
+    pub(crate) transport: T,
+    pub(crate) core: RefCell<Box<Core>>,
+    pub(crate) arena: Arena,
+    pub(crate) spool: Rc<Spool>,
+    pub(crate) upstream: Upstream,
+    pub(crate) connections: Connections<T>,
+    /// What the kernel says of each link in the table.
+    pub(crate) facts: RefCell<[Option<Facts>; LINKS]>,
+    pub(crate) transfers: RefCell<BTreeMap<UploadId, Rc<Transfer>>>,
+    pub(crate) lanes: RefCell<BTreeMap<Attempt, LaneHandle<T>>>,
+    /// The next deadline may have changed.
+    pub(crate) timer: Notify,
+    /// A block or a slot came free.
+    pub(crate) room: Notify,
+    /// A lane began to send.
+    pub(crate) sending: Notify,
+    /// Whether each link had unacknowledged data when last sampled.
+    pub(crate) in_flight: [Cell<bool>; LINKS],
+    /// What the log has said last.
+    said: RefCell<Said>,
+    /// Where LAN clients are served.
+    pub(crate) listening: RefCell<Vec<SocketAddr>>,
+    /// What this process lacks.
+    pub(crate) warnings: RefCell<Vec<String>>,
+    /// SIGTERM came: no new uploads.
+    pub(crate) draining: Cell<bool>,
+}
+
+#[derive(Default)]
+struct Said {
+    states: [Option<StateKind>; LINKS],
+    switches: u32,
+}
+
+impl<T: Transport + 'static> Hub<T> {
+    pub(crate) fn new(settings: Settings, transport: T, seed: u64) -> Rc<Self> {
+        let spool = Rc::new(Spool::new(settings.spool_dir.clone(), settings.spool_size));
+        Rc::new(Self {
+            clock: Clock::start(),
+            transport,
+            core: RefCell::new(Box::new(Core::new(settings.policy, seed))),
+            arena: Arena::new(settings.policy.pool_blocks),
+            spool,
+            upstream: Upstream::new(&settings.upstream),
+            connections: Connections::default(),
+            facts: RefCell::default(),
+            transfers: RefCell::default(),
+            lanes: RefCell::default(),
+            timer: Notify::new(),
+            room: Notify::new(),
+            sending: Notify::new(),
+            in_flight: Default::default(),
+            said: RefCell::default(),
+            listening: RefCell::default(),
+            warnings: RefCell::default(),
+            draining: Cell::new(false),
+            settings,
+        })
+    }
+
+    /// One mutation of the core, then its actions.
+    pub(crate) fn feed(self: &Rc<Self>, event: Event) {
+        let now = self.clock.now();
+        self.core.borrow_mut().handle_event(now, event);
+        self.settle(now);
+    }
+
+    /// Deadlines, for as long as the agent runs.
+    pub(crate) async fn run_timers(self: &Rc<Self>) {
+        loop {
+            let now = self.clock.now();
+            let next = self.core.borrow().poll_timeout(now);
+            let rearmed = self.timer.notified();
+            match next {
+                Some((at, _)) if at <= now => {
+                    self.sample_before_judging();
+                    self.core.borrow_mut().handle_timeout(now);
+                    self.settle(now);
+                    tokio::task::yield_now().await;
+                }
+                Some((at, _)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(self.clock.to_std(at).into()) => {}
+                        () = rearmed => {}
+                    }
+                }
+                None => rearmed.await,
+            }
+        }
+    }
+
+    fn settle(self: &Rc<Self>, now: Instant) {
+        loop {
+            let action = self.core.borrow_mut().poll_action(now);
+            let Some(action) = action else { break };
+            self.perform(action);
+        }
+        self.say_what_changed();
+        self.timer.notify_one();
+    }
+
+    fn perform(self: &Rc<Self>, action: Action) {
+        tracing::trace!(?action, "action");
+        match action {
+            Action::Probe(link) => {
+                tokio::task::spawn_local(crate::probe::run(self.clone(), link));
+            }
+            Action::Create { id, attempt, link } => self.order(id, attempt, link, Order::Create),
+            Action::Ask { id, attempt, link } => self.order(id, attempt, link, Order::Ask),
+            Action::Append { id, attempt, link, from } => self.order(id, attempt, link, Order::Append { from }),
+            Action::Hold { attempt, .. } => self.reorder(attempt, Order::Hold),
+            Action::Unhold { attempt, .. } => self.reorder(attempt, Order::Unhold),
+            Action::Drop { attempt, .. } => {
+                // The lane sees its sender gone, and ends its connection in the way that fits.
+                self.lanes.borrow_mut().remove(&attempt);
+            }
+            Action::Answer { id, verdict } => {
+                if let Some(transfer) = self.transfers.borrow().get(&id) {
+                    transfer.conclude(verdict);
+                }
+            }
+        }
+    }
+
+    fn order(self: &Rc<Self>, id: UploadId, attempt: Attempt, link: LinkId, order: Order) {
+        if self.lanes.borrow().contains_key(&attempt) {
+            return self.reorder(attempt, order);
+        }
+        let Some(transfer) = self.transfers.borrow().get(&id).cloned() else { return };
+        let handle = lane::spawn(self.clone(), transfer, attempt, link, order);
+        self.lanes.borrow_mut().insert(attempt, handle);
+        self.sending.notify_one();
+    }
+
+    fn reorder(&self, attempt: Attempt, order: Order) {
+        if let Some(lane) = self.lanes.borrow().get(&attempt) {
+            lane.order(order);
+        }
+    }
+
+    /// What an attempt came to. Blocks below the acknowledged offset are given back.
+    pub(crate) fn report(self: &Rc<Self>, transfer: &Transfer, attempt: Attempt, outcome: Outcome) {
+        self.feed(Event::Attempted { id: transfer.id, attempt, outcome });
+        if let Outcome::Acked(_) | Outcome::Offset(_) = outcome {
+            self.release_acked(transfer);
+        }
+        if let Outcome::Failed(failure) = outcome {
+            tracing::debug!(upload = %transfer.name, ?failure, "attempt ended");
+            self.lanes.borrow_mut().remove(&attempt);
+        }
+    }
+
+    fn release_acked(&self, transfer: &Transfer) {
+        let mut core = self.core.borrow_mut();
+        let Some(view) = core.view(transfer.id) else { return };
+        if transfer.release_below(view.acked, |id| core.release_block(id)) {
+            self.room.notify_waiters();
+        }
+    }
+
+    /// The block that an upload's byte at `offset` is in, and the place in it.
+    pub(crate) fn locate(&self, transfer: &Transfer, offset: u64) -> Option<(BlockId, usize)> {
+        let into = offset.checked_sub(transfer.held_from())?;
+        let block = self.core.borrow().block(transfer.id, (into / BLOCK_SIZE as u64) as u16)?;
+        Some((block, (into % BLOCK_SIZE as u64) as usize))
+    }
+
+    /// A link's name, for binding and for people.
+    pub(crate) fn link_name(&self, link: LinkId) -> Option<String> {
+        self.facts.borrow()[usize::from(link.0)].as_ref().map(|facts| facts.name.clone())
+    }
+
+    pub(crate) fn observe(self: &Rc<Self>, link: LinkId, observation: Observation) {
+        self.feed(Event::Link(link, observation));
+    }
+
+    /// Log lines come from comparing before and after, so that none is forgotten at a call site.
+    fn say_what_changed(&self) {
+        let core = self.core.borrow();
+        let mut said = self.said.borrow_mut();
+        let name = |link: Option<LinkId>| link.and_then(|link| self.link_name(link)).unwrap_or_else(|| "none".into());
+        for index in 0..LINKS {
+            let link = LinkId(index as u8);
+            let view = core.links().view(link);
+            let before = said.states[index].replace(view.state);
+            if before.is_some_and(|before| before != view.state) || before.is_none() && view.state != StateKind::Absent {
+                tracing::info!(
+                    link = name(Some(link)),
+                    from = before.unwrap_or(StateKind::Absent).name(),
+                    to = view.state.name(),
+                    suspicion_ms = view.threshold.as_millis() as u64,
+                    "link state"
+                );
+            }
+        }
+        let total = core.totals().switches;
+        let news = total.saturating_sub(said.switches) as usize;
+        let kept = core.switches().count();
+        for record in core.switches().skip(kept.saturating_sub(news)) {
+            tracing::info!(
+                from = name(record.switch.from),
+                to = name(record.switch.to),
+                reason = record.switch.reason.name(),
+                evidence = record.switch.evidence.name(),
+                at_ms = record.switch.at.as_micros() / 1000,
+                "switch"
+            );
+        }
+        said.switches = total;
+    }
+
+    /// A deadline is judged on the newest evidence.
+    fn sample_before_judging(self: &Rc<Self>) {
+        crate::sampler::sample(self);
+    }
+}

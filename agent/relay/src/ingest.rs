@@ -1,0 +1,137 @@
+//! The LAN side: clients upload to the agent as if it were the file server.
+
+mod fetch;
+mod receive;
+
+use crate::connection::{Answer, Connection, Ended, Incoming};
+use crate::hub::Hub;
+use baton_core::Duration;
+use baton_hal::Transport;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// How long a client may say nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which interface a client came in by: the backend knows.
+pub type Origin = Rc<dyn Fn(&TcpStream) -> Option<String>>;
+
+/// Serves clients on one listener until the future is dropped. A client above `max_clients`
+/// waits in the backlog.
+pub(crate) async fn serve<T: Transport + 'static>(hub: Rc<Hub<T>>, listener: TcpListener, seats: Arc<Semaphore>, origin: Origin) {
+    loop {
+        let Ok(seat) = seats.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let (hub, origin) = (hub.clone(), origin.clone());
+                tokio::task::spawn_local(async move {
+                    client(hub, stream, peer, origin).await;
+                    drop(seat);
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, say: accepting at once again would spin.
+                tracing::warn!(%error, "accept");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn client<T: Transport + 'static>(hub: Rc<Hub<T>>, stream: TcpStream, peer: SocketAddr, origin: Origin) {
+    // Counted in what a client costs: 16 KiB here, doubled by the kernel for its own bookkeeping.
+    let socket = socket2::SockRef::from(&stream);
+    let _ = socket.set_recv_buffer_size(16 * 1024);
+    let _ = socket.set_send_buffer_size(16 * 1024);
+    let _ = stream.set_nodelay(true);
+    let interface = origin(&stream);
+    let mut connection = Connection::new(stream, PATIENCE);
+    loop {
+        match connection.next().await {
+            Ok(Incoming::Request) => {}
+            Ok(Incoming::Body(_) | Incoming::End) => continue,
+            Err(ended) => return refuse(&mut connection, ended).await,
+        }
+        if !respond(&hub, &mut connection, peer, interface.as_deref()).await || !connection.http().keep_alive() {
+            return;
+        }
+    }
+}
+
+/// Whether the connection goes on.
+async fn respond<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    connection: &mut Connection<TcpStream>,
+    peer: SocketAddr,
+    interface: Option<&str>,
+) -> bool {
+    let request = Request::of(&connection.http().head());
+    if let Some(link) = interface.filter(|name| hub.is_link(name))
+        && !hub.settings.require_token
+    {
+        tracing::warn!(%peer, link, "request from a link refused");
+        let text = "this address is on an uplink: only LAN clients are served; to serve others set [relay] auth = \"token\"\n";
+        return connection.answer(&Answer::text(403, text)).await.is_ok();
+    }
+    match request.method.as_str() {
+        "PUT" => receive::put(hub, connection, request, peer).await,
+        "GET" | "HEAD" => fetch::pass(hub, connection, request).await,
+        _ => {
+            let answer = Answer {
+                headers: &[("Allow", "GET, HEAD, PUT")],
+                ..Answer::text(405, "the agent takes PUT, and passes GET and HEAD on\n")
+            };
+            connection.answer(&answer).await.is_ok()
+        }
+    }
+}
+
+/// What is kept of a request's head while its body comes.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) target: String,
+    pub(crate) content_type: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) range: Option<String>,
+}
+
+impl Request {
+    /// The target's path, and its query if it has one.
+    pub(crate) fn path_and_query(&self) -> (&str, Option<&str>) {
+        match self.target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&self.target, None),
+        }
+    }
+
+    fn of(head: &baton_wire::http::RequestHead<'_>) -> Self {
+        let text = |name| head.headers.text(name).map(str::to_owned);
+        Self {
+            method: head.method.to_owned(),
+            target: head.target.to_owned(),
+            content_type: text("Content-Type").unwrap_or_else(|| "application/octet-stream".into()),
+            authorization: text("Authorization"),
+            range: text("Range"),
+        }
+    }
+}
+
+async fn refuse(connection: &mut Connection<TcpStream>, ended: Ended) {
+    let (status, text) = match ended {
+        Ended::Gone => return,
+        Ended::Silent => (408, "no request came within a minute\n".to_owned()),
+        Ended::Http(error) => (error.status(), format!("{error}\n")),
+    };
+    // The connection is lost either way.
+    let _ = connection
+        .answer(&Answer::text(status, &text)).await;
+}
+
+impl<T: Transport + 'static> Hub<T> {
+    fn is_link(&self, name: &str) -> bool {
+        self.facts.borrow().iter().flatten().any(|facts| facts.name == name && facts.metric.is_some())
+    }
+}

@@ -1,0 +1,379 @@
+//! PUT from a client: into the pool or the spool, and success only after the upstream's proof.
+
+use super::Request;
+use crate::connection::{Answer, Connection, Ended, Incoming};
+use crate::hub::Hub;
+use crate::settings::TokenMode;
+use crate::spool::{SpoolError, SpoolFile};
+use crate::transfer::{Body, Credential, Transfer};
+use crate::upstream::{Spoken, unix_now};
+use baton_core::token::{self, Claim, Scheme};
+use baton_core::{BLOCK_SIZE, Event, UploadSpec, Verdict};
+use baton_hal::Transport;
+use baton_wire::http::Framing;
+use baton_wire::percent;
+use sha2::{Digest, Sha256};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use tokio::net::TcpStream;
+
+/// An upload that ended before the core had a verdict on it.
+enum Refusal {
+    /// Tell the client.
+    Status(u16, String),
+    /// Nobody is left to tell.
+    Gone,
+}
+
+impl From<Ended> for Refusal {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Gone => Self::Gone,
+            Ended::Silent => Self::Status(408, "the upload stopped in the middle: send it again".into()),
+            Ended::Http(error) => Self::Status(error.status(), error.to_string()),
+        }
+    }
+}
+
+impl From<SpoolError> for Refusal {
+    fn from(error: SpoolError) -> Self {
+        Self::Status(507, format!("the agent's spool can't take this upload: {error}"))
+    }
+}
+
+impl From<std::io::Error> for Refusal {
+    fn from(_: std::io::Error) -> Self {
+        Self::Gone
+    }
+}
+
+/// Whether the connection goes on.
+pub(super) async fn put<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    connection: &mut Connection<TcpStream>,
+    request: Request,
+    peer: SocketAddr,
+) -> bool {
+    let (status, text) = match receive(hub, connection, request, peer).await {
+        Ok(()) => (201, String::new()),
+        Err(Refusal::Gone) => return false,
+        Err(Refusal::Status(status, text)) => (status, text + "\n"),
+    };
+    let retry: &[(&str, &str)] = if status == 503 { &[("Retry-After", "30")] } else { &[] };
+    let answer = Answer { headers: retry, ..Answer::text(status, &text) };
+    connection.answer(&answer).await.is_ok()
+}
+
+async fn receive<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    connection: &mut Connection<TcpStream>,
+    request: Request,
+    peer: SocketAddr,
+) -> Result<(), Refusal> {
+    if hub.draining.get() {
+        return Err(Refusal::Status(503, "the agent is shutting down".into()));
+    }
+    let (path, query) = request.path_and_query();
+    let name = percent::name(path).map_err(|error| Refusal::Status(error.status(), error.to_string()))?;
+    let name = name.as_str().to_owned();
+    if !(hub.settings.takes)(&name) {
+        return Err(Refusal::Status(400, "this kind of file is not taken: see [uploads] allowed_extensions".into()));
+    }
+    let credential = credential(query.unwrap_or_default(), request.authorization.clone());
+    let (length, spooled) = match connection.http().framing() {
+        Framing::Length(length) => (length, None),
+        Framing::None => (0, None),
+        Framing::Chunked | Framing::UntilClose => {
+            // Its length is not known: it is taken whole first, for a token signs the length.
+            connection.invite().await?;
+            let file = hub.spool.create(0)?;
+            let (length, digest) = spool_whole(connection, &file).await?;
+            (length, Some((file, digest)))
+        }
+    };
+    authorize(hub, &credential, &name, length, &request.content_type)?;
+    let proto = Proto { name, length, content_type: request.content_type, credential, peer };
+    let transfer = admit(hub, connection, proto, spooled).await?;
+    let ended = pump(hub, connection, &transfer).await;
+    if let Err(Refusal::Gone) = ended {
+        tracing::info!(upload = transfer.name, client = transfer.client, "client went away");
+        hub.feed(Event::ClientGone { id: transfer.id });
+    } else if ended.is_err() {
+        hub.feed(Event::ClientGone { id: transfer.id });
+    }
+    let view = hub.core.borrow().view(transfer.id);
+    hub.transfers.borrow_mut().remove(&transfer.id);
+    hub.feed(Event::Answered { id: transfer.id });
+    hub.room.notify_waiters();
+    if let Some(view) = view {
+        tracing::info!(
+            upload = transfer.name,
+            bytes = transfer.total,
+            acked = view.acked,
+            outcome = if ended.is_ok() { "stored" } else { "not stored" },
+            "upload ended"
+        );
+    }
+    ended
+}
+
+/// What the client brought.
+fn credential(query: &str, authorization: Option<String>) -> Credential {
+    let is_signed = query.split('&').any(|pair| {
+        pair.split_once('=').is_some_and(|(key, _)| Scheme::from_name(key).is_some())
+    });
+    match authorization {
+        _ if is_signed => Credential::Query(query.to_owned()),
+        Some(header) => Credential::Header(header),
+        None => Credential::None,
+    }
+}
+
+/// A client without a token is signed for; with `auth = "token"` it must have a good one.
+fn authorize<T: Transport + 'static>(
+    hub: &Hub<T>,
+    credential: &Credential,
+    name: &str,
+    length: u64,
+    content_type: &str,
+) -> Result<(), Refusal> {
+    let settings = &hub.settings;
+    let signs = matches!(settings.upstream.token, TokenMode::Sign(_)) && settings.secret.is_some();
+    match credential {
+        Credential::None if settings.require_token => {
+            Err(Refusal::Status(403, "a token is needed: [relay] auth is \"token\"".into()))
+        }
+        Credential::None if !signs => Err(Refusal::Status(
+            403,
+            "no token came with the upload, and the agent has no secret to sign with: set [security] secret_file".into(),
+        )),
+        Credential::Query(query) if settings.require_token => {
+            let secret = settings.secret.as_ref().map(|secret| secret.bytes()).unwrap_or_default();
+            if !secret.is_empty() && is_valid(secret, query, name, length, content_type) {
+                Ok(())
+            } else {
+                Err(Refusal::Status(403, "the token does not fit this upload, or has expired".into()))
+            }
+        }
+        Credential::Header(_) if settings.require_token => {
+            Err(Refusal::Status(403, "only v, v2, token and v3 tokens are checked here".into()))
+        }
+        Credential::None | Credential::Query(_) | Credential::Header(_) => Ok(()),
+    }
+}
+
+fn is_valid(secret: &[u8], query: &str, name: &str, length: u64, content_type: &str) -> bool {
+    let value = |wanted: &str| {
+        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == wanted).map(|(_, value)| value)
+    };
+    let expires = value("expires").and_then(|at| at.parse().ok()).unwrap_or(0);
+    Scheme::ALL.into_iter().any(|scheme| {
+        let claim = Claim { method: "PUT", path: name, length, content_type, expires };
+        value(scheme.name()).is_some_and(|given| token::check(secret, scheme, given, &claim))
+            && (scheme != Scheme::V3 || expires > unix_now())
+    })
+}
+
+/// Takes a body of unknown length whole.
+async fn spool_whole(connection: &mut Connection<TcpStream>, file: &SpoolFile) -> Result<(u64, Sha256), Refusal> {
+    let (mut offset, mut digest) = (0, Sha256::new());
+    loop {
+        match connection.next().await? {
+            Incoming::Body(range) => {
+                let bytes = connection.bytes(range);
+                file.write_at(bytes, offset)?;
+                digest.update(bytes);
+                offset += bytes.len() as u64;
+            }
+            Incoming::End => return Ok((offset, digest)),
+            Incoming::Request => {}
+        }
+    }
+}
+
+/// What is known of an upload before it has an id.
+struct Proto {
+    name: String,
+    length: u64,
+    content_type: String,
+    credential: Credential,
+    peer: SocketAddr,
+}
+
+/// Waits for the upstream's protocol, a slot and its blocks: the client has not been invited yet.
+async fn admit<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    connection: &mut Connection<TcpStream>,
+    proto: Proto,
+    spooled: Option<(SpoolFile, Sha256)>,
+) -> Result<Rc<Transfer>, Refusal> {
+    let hold = hub.settings.policy.uploads.hold;
+    let wait = async {
+        let spoken = hub.upstream.known().await;
+        loop {
+            let room = hub.room.notified();
+            if hub.core.borrow().vacancy().is_some() {
+                return spoken;
+            }
+            room.await;
+        }
+    };
+    let spoken = tokio::select! {
+        spoken = wait => spoken.ok_or(Refusal::Gone)?,
+        () = connection.gone() => return Err(Refusal::Gone),
+        () = tokio::time::sleep(hold) => {
+            return Err(Refusal::Status(503, "no link reaches the upstream, or the agent is full: try later".into()));
+        }
+    };
+    // Between the check and this there is no await, so the vacancy still stands.
+    let id = hub.core.borrow().vacancy().ok_or(Refusal::Gone)?;
+    let (spooled, digest) = spooled.unzip();
+    let body = match (spooled, spoken) {
+        (Some(file), _) => Body::Spool(file),
+        (None, Spoken::Tus { .. }) => Body::Pool,
+        (None, Spoken::Put) => match hub.spool.create(proto.length) {
+            Ok(file) => Body::Spool(file),
+            Err(error) => {
+                tracing::warn!(upload = proto.name, %error, "relayed without replay: a cut will fail it");
+                Body::Passing
+            }
+        },
+    };
+    let spec = UploadSpec {
+        total: proto.length,
+        resume: spoken.resume(),
+        replayable: !matches!(body, Body::Passing),
+    };
+    let transfer = Rc::new(Transfer::new(id, proto, body));
+    hub.transfers.borrow_mut().insert(id, transfer.clone());
+    tracing::info!(upload = transfer.name, bytes = transfer.total, client = transfer.client, protocol = spoken.name(), "upload");
+    hub.feed(Event::Opened { id, spec });
+    if let Some(digest) = digest {
+        transfer.adopt(digest);
+        arrived(hub, &transfer, transfer.total);
+    }
+    Ok(transfer)
+}
+
+impl Transfer {
+    fn new(id: baton_core::UploadId, proto: Proto, body: Body) -> Self {
+        Self::open(id, proto.name, proto.length, proto.content_type, proto.credential, proto.peer.to_string(), body)
+    }
+}
+
+fn arrived<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64) {
+    transfer.on_received(offset);
+    hub.feed(Event::Received { id: transfer.id, offset });
+}
+
+/// Takes the body in as fast as there is room, then waits for the verdict.
+async fn pump<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    connection: &mut Connection<TcpStream>,
+    transfer: &Rc<Transfer>,
+) -> Result<(), Refusal> {
+    connection.invite().await?;
+    let mut offset = transfer.received();
+    while offset < transfer.total {
+        make_room(hub, connection, transfer, offset).await?;
+        let incoming = tokio::select! {
+            incoming = connection.next() => incoming?,
+            verdict = transfer.concluded() => return settle(verdict, transfer),
+        };
+        let Incoming::Body(range) = incoming else { continue };
+        let mut at = 0;
+        while at < range.len() {
+            make_room(hub, connection, transfer, offset).await?;
+            let bytes = &connection.bytes(range.clone())[at..];
+            let taken = keep(hub, transfer, offset, bytes)?;
+            at += taken;
+            offset += taken as u64;
+        }
+        arrived(hub, transfer, offset);
+    }
+    tokio::select! {
+        verdict = transfer.concluded() => settle(verdict, transfer),
+        () = connection.gone() => Err(Refusal::Gone),
+    }
+}
+
+/// Waits until the byte at `offset` has a place. Meanwhile the client's socket fills: that is
+/// the back-pressure.
+async fn make_room<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    connection: &mut Connection<TcpStream>,
+    transfer: &Transfer,
+    offset: u64,
+) -> Result<(), Refusal> {
+    if matches!(transfer.body, Body::Spool(_)) || hub.locate(transfer, offset).is_some() {
+        return Ok(());
+    }
+    loop {
+        let room = hub.room.notified();
+        if hub.core.borrow_mut().try_take_block(transfer.id).is_some() {
+            return Ok(());
+        }
+        tokio::select! {
+            () = room => {}
+            verdict = transfer.concluded() => settle(verdict, transfer)?,
+            () = connection.gone() => return Err(Refusal::Gone),
+        }
+    }
+}
+
+/// Keeps what fits in the block at `offset`.
+fn keep<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64, bytes: &[u8]) -> Result<usize, Refusal> {
+    if let Body::Spool(file) = &transfer.body {
+        file.write_at(bytes, offset)?;
+        transfer.hash(bytes);
+        return Ok(bytes.len());
+    }
+    let Some((block, at)) = hub.locate(transfer, offset) else { return Ok(0) };
+    let len = bytes.len().min(BLOCK_SIZE - at);
+    if matches!(transfer.body, Body::Passing) {
+        transfer.hash(&bytes[..len]);
+    }
+    hub.arena.block_mut(block)[at..at + len].copy_from_slice(&bytes[..len]);
+    Ok(len)
+}
+
+/// What the client is told.
+fn settle(verdict: Verdict, transfer: &Transfer) -> Result<(), Refusal> {
+    let (status, text) = match verdict {
+        Verdict::Stored => return Ok(()),
+        Verdict::Abandoned => return Err(Refusal::Gone),
+        Verdict::Refused(status) => (status, refused(status)),
+        Verdict::Lost { acked, offset } => {
+            let now = offset.map_or("nothing".into(), |offset| format!("{offset} bytes"));
+            let text = format!("the upstream acknowledged {acked} bytes and now has {now}: send the file again");
+            tracing::error!(upload = transfer.name, text);
+            (502, text)
+        }
+        Verdict::Absurd { offset } => {
+            let text = format!("the upstream claims {offset} bytes, more than it was sent: check what answers there");
+            tracing::error!(upload = transfer.name, text);
+            (502, text)
+        }
+        Verdict::Stalled => (503, "no link moved a byte for as long as [relay] hold allows: try later".into()),
+        Verdict::NotReplayable => (
+            502,
+            format!(
+                "the connection to the upstream was cut, it can't resume, and the file ({} bytes) did not fit the \
+                 spool: raise [relay] spool_size, then send it again",
+                transfer.total
+            ),
+        ),
+    };
+    Err(Refusal::Status(status, text))
+}
+
+fn refused(status: u16) -> String {
+    match status {
+        401 | 403 => "the upstream refused the token: check that both have the same secret and token scheme".into(),
+        409 => "the upstream has another file of this name".into(),
+        413 => "the file is larger than the upstream takes".into(),
+        507 => "the upstream's disk is full".into(),
+        other => format!("the upstream refused with {other}"),
+    }
+}
+

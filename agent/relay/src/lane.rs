@@ -1,0 +1,188 @@
+//! Lanes: what one link does for one upload, as a task that carries out the core's orders.
+
+mod put;
+mod tus;
+
+use crate::hub::Hub;
+use crate::transfer::{Body, Transfer};
+use crate::upstream::Spoken;
+use baton_core::{Attempt, BLOCK_SIZE, Failure, LinkId, Outcome};
+use baton_hal::{Stream, StreamInfo, Transport};
+use std::cell::{Cell, RefCell};
+use std::io::IoSlice;
+use std::rc::Rc;
+use tokio::sync::mpsc;
+
+/// What the core wants of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Make the upload exist.
+    Create,
+    /// Ask for its offset.
+    Ask,
+    /// Append from here on.
+    Append { from: u64 },
+    /// Start nothing new.
+    Hold,
+    /// Go on.
+    Unhold,
+}
+
+/// The driver's end of a lane. Dropping it ends the lane.
+pub(crate) struct LaneHandle<T: Transport> {
+    pub(crate) link: LinkId,
+    pub(crate) transfer: Rc<Transfer>,
+    pub(crate) gauge: Rc<Gauge<T>>,
+    orders: mpsc::Sender<Order>,
+}
+
+impl<T: Transport> LaneHandle<T> {
+    /// Passes an order on. The core gives one at a time and waits for its outcome, so the
+    /// channel has room; a lane that has ended has reported so.
+    pub(crate) fn order(&self, order: Order) {
+        if self.orders.try_send(order).is_err() {
+            tracing::debug!(?order, "lane is gone");
+        }
+    }
+}
+
+/// What the sampler reads of a lane.
+pub(crate) struct Gauge<T: Transport> {
+    pub(crate) stream: RefCell<Option<Rc<T::Stream>>>,
+    /// Highest byte handed to the transport.
+    pub(crate) written: Cell<u64>,
+    /// Highest byte that has left, as last reported.
+    pub(crate) sent: Cell<u64>,
+    pub(crate) last: Cell<StreamInfo>,
+}
+
+/// Starts a lane with its first order.
+pub(crate) fn spawn<T: Transport + 'static>(
+    hub: Rc<Hub<T>>,
+    transfer: Rc<Transfer>,
+    attempt: Attempt,
+    link: LinkId,
+    first: Order,
+) -> LaneHandle<T> {
+    let (orders, inbox) = mpsc::channel(4);
+    let gauge = Rc::new(Gauge {
+        stream: RefCell::new(None),
+        written: Cell::new(0),
+        sent: Cell::new(0),
+        last: Cell::default(),
+    });
+    let handle = LaneHandle { link, transfer: transfer.clone(), gauge: gauge.clone(), orders };
+    handle.order(first);
+    let lane = Lane { hub, transfer, attempt, link, gauge };
+    tokio::task::spawn_local(async move {
+        let ended = match lane.hub.upstream.spoken() {
+            Some(Spoken::Tus { .. }) => tus::run(&lane, inbox).await,
+            Some(Spoken::Put) => put::run(&lane, inbox).await,
+            None => Err(Failure::Cut),
+        };
+        if let Err(failure) = ended {
+            lane.report(Outcome::Failed(failure));
+        }
+    });
+    handle
+}
+
+/// The task's end of a lane.
+struct Lane<T: Transport> {
+    hub: Rc<Hub<T>>,
+    transfer: Rc<Transfer>,
+    attempt: Attempt,
+    link: LinkId,
+    gauge: Rc<Gauge<T>>,
+}
+
+impl<T: Transport + 'static> Lane<T> {
+    fn report(&self, outcome: Outcome) {
+        self.hub.report(&self.transfer, self.attempt, outcome);
+    }
+
+    /// Opens or takes a connection, and shows it to the sampler.
+    async fn connect(&self) -> Result<Rc<T::Stream>, Failure> {
+        let stream = self.hub.connect(self.link).await?;
+        self.gauge.last.set(stream.info().unwrap_or_default());
+        self.gauge.stream.replace(Some(stream.clone()));
+        Ok(stream)
+    }
+
+    /// Ends a connection: kept where nothing is outstanding, else torn down.
+    fn disconnect(&self, stream: Rc<T::Stream>, is_clean: bool) {
+        self.gauge.stream.replace(None);
+        if is_clean {
+            self.hub.connections.keep(self.link, stream);
+        } else {
+            stream.abort();
+        }
+    }
+
+    /// Writes head bytes, then the upload's bytes in `body`, as far as the transport takes them.
+    fn write(&self, stream: &T::Stream, head: &[u8], body: std::ops::Range<u64>) -> Result<usize, Failure> {
+        let blame = |error: &T::Error| self.hub.blame(self.link, error);
+        let left = body.end - body.start;
+        if left == 0 {
+            return stream.try_write(&[IoSlice::new(head)]).map(Option::unwrap_or_default).map_err(|e| blame(&e));
+        }
+        let spooled;
+        let pooled;
+        let bytes: &[u8] = match &self.transfer.body {
+            Body::Spool(file) => {
+                let mut block = [0; BLOCK_SIZE];
+                let most = left.min(BLOCK_SIZE as u64) as usize;
+                let read = file.read_at(&mut block[..most], body.start).map_err(|error| {
+                    tracing::error!(upload = self.transfer.name, %error, "reading the spool");
+                    Failure::Cut
+                })?;
+                spooled = (block, read);
+                &spooled.0[..spooled.1]
+            }
+            Body::Pool | Body::Passing => {
+                let (block, at) = self.hub.locate(&self.transfer, body.start).ok_or(Failure::Cut)?;
+                pooled = self.hub.arena.block(block);
+                let most = left.min((BLOCK_SIZE - at) as u64) as usize;
+                &pooled[at..at + most]
+            }
+        };
+        stream
+            .try_write(&[IoSlice::new(head), IoSlice::new(bytes)])
+            .map(Option::unwrap_or_default)
+            .map_err(|error| blame(&error))
+    }
+}
+
+/// A request's head on its way out.
+#[derive(Default)]
+struct Outbox {
+    bytes: heapless::Vec<u8, OUTBOX>,
+    at: usize,
+}
+
+/// Room for one request head with its token and metadata.
+const OUTBOX: usize = 4096;
+
+impl Outbox {
+    /// The buffer to put a head in; what was there has left.
+    fn refill(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Result<(), Failure> {
+        self.at = 0;
+        self.bytes.clear();
+        // Zeroes the room that `write` is given; it is cut to what was written right after.
+        let _ = self.bytes.resize_default(OUTBOX);
+        let len = write(&mut self.bytes).ok_or(Failure::Refused(414))?;
+        self.bytes.truncate(len);
+        Ok(())
+    }
+
+    fn pending(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Takes what was written; returns how much of it was body.
+    fn wrote(&mut self, n: usize) -> u64 {
+        let head = n.min(self.bytes.len() - self.at);
+        self.at += head;
+        (n - head) as u64
+    }
+}

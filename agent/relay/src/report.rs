@@ -1,0 +1,211 @@
+//! What is going on, in the shapes that others script against.
+
+use crate::hub::{Hub, LINKS};
+use baton_core::{BLOCK_SIZE, Class, Duration, Instant, LinkId};
+use baton_hal::Transport;
+use serde::Serialize;
+use std::rc::Rc;
+
+/// `GET /v1/status`.
+#[derive(Serialize)]
+pub(crate) struct Status {
+    version: &'static str,
+    uptime_s: u64,
+    listen: Vec<String>,
+    upstream: Upstream,
+    active_link: Option<String>,
+    #[serde(rename = "override")]
+    override_link: Option<String>,
+    uploads_active: usize,
+    bytes_relayed: u64,
+    resent_bytes: u64,
+    hedged_bytes: u64,
+    switches_total: u32,
+    switches: Vec<Switch>,
+    pools: Vec<Pool>,
+    spool: Room,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Upstream {
+    url: String,
+    /// `null` until a link has reached it.
+    protocol: Option<&'static str>,
+    fenced: bool,
+}
+
+#[derive(Serialize)]
+struct Switch {
+    at: u64,
+    from: Option<String>,
+    to: Option<String>,
+    reason: &'static str,
+    evidence: &'static str,
+    gap_ms: Option<u64>,
+    resent_bytes: u64,
+    hedged_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Pool {
+    name: &'static str,
+    size_bytes: u64,
+    used_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Room {
+    size_bytes: u64,
+    free_bytes: u64,
+}
+
+/// One of `GET /v1/links`.
+#[derive(Serialize)]
+pub(crate) struct Link {
+    name: String,
+    index: u32,
+    class: &'static str,
+    state: &'static str,
+    active: bool,
+    carrier: bool,
+    address: Option<String>,
+    gateway: Option<String>,
+    metric: Option<u32>,
+    priority: u32,
+    rtt_ms: Option<f64>,
+    rttvar_ms: Option<f64>,
+    loss_pct: f64,
+    score: u8,
+    metered: bool,
+    /// Silence, with data in flight, that makes it suspect.
+    suspicion_ms: f64,
+    trouble: Option<String>,
+}
+
+/// One of `GET /v1/uploads`.
+#[derive(Serialize)]
+pub(crate) struct Upload {
+    id: String,
+    path: String,
+    client: String,
+    size: u64,
+    received: u64,
+    acked: u64,
+    link: Option<String>,
+    state: &'static str,
+    protocol: Option<&'static str>,
+}
+
+pub(crate) fn status<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Status {
+    let core = hub.core.borrow();
+    let name = |link: Option<LinkId>| link.and_then(|link| hub.link_name(link));
+    let spoken = hub.upstream.spoken();
+    let totals = core.totals();
+    let upstream = &hub.settings.upstream;
+    Status {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_s: hub.clock.now().saturating_since(Instant::from_millis(1000)).as_secs(),
+        listen: hub.listening.borrow().iter().map(ToString::to_string).collect(),
+        upstream: Upstream {
+            url: format!("http://{}{}", upstream.authority, upstream.base),
+            protocol: spoken.map(|spoken| spoken.name()),
+            fenced: spoken.is_some_and(|spoken| spoken.resume() == baton_core::Resume::Fenced),
+        },
+        active_link: name(core.links().active()),
+        override_link: name(core.links().override_link()),
+        uploads_active: core.uploads().count(),
+        bytes_relayed: totals.acked_bytes,
+        resent_bytes: totals.resent_bytes,
+        hedged_bytes: totals.hedged_bytes,
+        switches_total: totals.switches,
+        switches: core
+            .switches()
+            .map(|record| Switch {
+                at: hub.wall_ms(record.switch.at),
+                from: name(record.switch.from),
+                to: name(record.switch.to),
+                reason: record.switch.reason.name(),
+                evidence: record.switch.evidence.name(),
+                gap_ms: record.dues.gap.map(|gap| gap.as_millis() as u64),
+                resent_bytes: record.dues.resent_bytes,
+                hedged_bytes: record.dues.hedged_bytes,
+            })
+            .collect(),
+        pools: pools(&core),
+        spool: Room { size_bytes: hub.settings.spool_size, free_bytes: hub.spool.room() },
+        warnings: hub.warnings.borrow().clone(),
+    }
+}
+
+fn pools(core: &crate::hub::Core) -> Vec<Pool> {
+    let pool = core.pool();
+    let bytes = |blocks: u16| u64::from(blocks) * BLOCK_SIZE as u64;
+    let whole = Pool {
+        name: "all",
+        size_bytes: bytes(pool.total()),
+        used_bytes: bytes(pool.total() - pool.free()),
+    };
+    let classes = Class::ALL.into_iter().map(|class| {
+        let (used, budget) = pool.usage(class);
+        Pool { name: class.name(), size_bytes: bytes(budget), used_bytes: bytes(used) }
+    });
+    std::iter::once(whole).chain(classes).collect()
+}
+
+pub(crate) fn links<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Link> {
+    let core = hub.core.borrow();
+    let facts = hub.facts.borrow();
+    (0..LINKS)
+        .filter_map(|index| {
+            let facts = facts[index].as_ref()?;
+            let link = LinkId(index as u8);
+            let view = core.links().view(link);
+            Some(Link {
+                name: facts.name.clone(),
+                index: facts.index,
+                class: view.spec.class.name(),
+                state: view.state.name(),
+                active: core.links().active() == Some(link),
+                carrier: facts.carrier,
+                address: facts.address.map(|address| address.to_string()),
+                gateway: facts.gateway.map(|gateway| gateway.to_string()),
+                metric: facts.metric,
+                priority: view.spec.priority,
+                rtt_ms: view.srtt.map(ms),
+                rttvar_ms: view.srtt.map(|_| ms(view.rttvar)),
+                loss_pct: f64::from(view.loss_ppm) / 10_000.0,
+                score: view.score,
+                metered: view.spec.metered,
+                suspicion_ms: ms(view.threshold),
+                trouble: facts.trouble.clone(),
+            })
+        })
+        .collect()
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+pub(crate) fn uploads<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Upload> {
+    let core = hub.core.borrow();
+    let transfers = hub.transfers.borrow();
+    transfers
+        .values()
+        .filter_map(|transfer| {
+            let view = core.view(transfer.id)?;
+            Some(Upload {
+                id: format!("{}.{}", view.id.slot, view.id.generation),
+                path: transfer.name.clone(),
+                client: transfer.client.clone(),
+                size: view.total,
+                received: view.received,
+                acked: view.acked,
+                link: view.link.and_then(|link| hub.link_name(link)),
+                state: view.state,
+                protocol: hub.upstream.spoken().map(|spoken| spoken.name()),
+            })
+        })
+        .collect()
+}

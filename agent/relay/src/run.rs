@@ -1,0 +1,154 @@
+//! The agent from start to stop.
+
+use crate::control::{self, ControlSocket};
+use crate::hub::{Hub, LINKS};
+use crate::ingest::{self, Origin};
+use crate::sampler;
+use crate::settings::Settings;
+use baton_core::{Duration, Instant, LinkId, Observation};
+use baton_hal::{Facts, LinkChange, Links, Transport};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// How long uploads may take to end after the agent was told to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What the agent is made of: sockets that are bound already, and a backend.
+pub struct Parts<L, T> {
+    /// The configuration.
+    pub settings: Settings,
+    /// LAN listeners.
+    pub listeners: Vec<TcpListener>,
+    /// The control API's socket, if there is to be one.
+    pub control: Option<ControlSocket>,
+    /// The machine's links.
+    pub links: L,
+    /// How connections over one link are made.
+    pub transport: T,
+    /// Which interface a local address belongs to.
+    pub origin: Origin,
+    /// What this process lacks and what that costs, for the status.
+    pub warnings: Vec<String>,
+    /// Seeds retry delays.
+    pub seed: u64,
+}
+
+/// Runs until `shutdown` is ready, then lets uploads end. Must be called on a `LocalSet`.
+pub async fn run<L, T>(parts: Parts<L, T>, shutdown: impl Future<Output = ()>) -> Result<(), L::Error>
+where
+    L: Links + 'static,
+    T: Transport + 'static,
+{
+    let seats = Arc::new(Semaphore::new(usize::from(parts.settings.max_clients)));
+    let hub = Hub::new(parts.settings, parts.transport, parts.seed);
+    hub.warnings.replace(parts.warnings);
+    hub.listening.replace(parts.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect());
+    for listener in parts.listeners {
+        tokio::task::spawn_local(ingest::serve(hub.clone(), listener, seats.clone(), parts.origin.clone()));
+    }
+    let control = async {
+        match parts.control {
+            Some(socket) => control::serve(hub.clone(), socket).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = follow_links(&hub, parts.links) => ended,
+        () = hub.run_timers() => Ok(()),
+        () = sampler::run(hub.clone()) => Ok(()),
+        () = control => Ok(()),
+        () = stop(&hub, shutdown) => Ok(()),
+    }
+}
+
+/// Waits for the signal, then for the uploads that are open.
+async fn stop<T: Transport + 'static>(hub: &Rc<Hub<T>>, shutdown: impl Future<Output = ()>) {
+    shutdown.await;
+    hub.draining.set(true);
+    let open = hub.transfers.borrow().len();
+    tracing::info!(open, "stopping");
+    let drained = async {
+        loop {
+            let room = hub.room.notified();
+            if hub.transfers.borrow().is_empty() {
+                return;
+            }
+            room.await;
+        }
+    };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        tracing::warn!(open = hub.transfers.borrow().len(), "uploads were cut off by the stop");
+    }
+}
+
+/// Tells the core what the kernel says of links.
+async fn follow_links<L: Links, T: Transport + 'static>(hub: &Rc<Hub<T>>, mut links: L) -> Result<(), L::Error> {
+    loop {
+        match links.changed().await? {
+            LinkChange::Updated(facts) => hub.on_facts(facts),
+            LinkChange::Removed(name) => hub.on_removed(&name),
+        }
+    }
+}
+
+impl<T: Transport + 'static> Hub<T> {
+    /// The table's slot of a link.
+    pub(crate) fn find_link(&self, name: &str) -> Option<LinkId> {
+        let facts = self.facts.borrow();
+        let index = facts.iter().position(|facts| facts.as_ref().is_some_and(|facts| facts.name == name))?;
+        Some(LinkId(index as u8))
+    }
+
+    fn on_facts(self: &Rc<Self>, facts: Facts) {
+        let replaced = self.find_link(&facts.name).filter(|link| {
+            self.facts.borrow()[usize::from(link.0)].as_ref().is_some_and(|known| known.index != facts.index)
+        });
+        if replaced.is_some() {
+            self.on_removed(&facts.name);
+        }
+        let Some(link) = self.find_link(&facts.name).or_else(|| self.vacant_link()) else {
+            tracing::warn!(link = facts.name, "more than {LINKS} links: ignored; name it in [links] ignore");
+            return;
+        };
+        let spec = (self.settings.link_spec)(&facts);
+        let (carrier, address, route) =
+            (facts.carrier, facts.address.is_some(), facts.metric.is_some() && facts.trouble.is_none());
+        if let Some(trouble) = &facts.trouble {
+            tracing::warn!(link = facts.name, "{trouble}");
+        }
+        let before = self.facts.borrow_mut()[usize::from(link.0)].replace(facts);
+        let moved = before.as_ref().is_some_and(|before| {
+            let facts = &self.facts.borrow()[usize::from(link.0)];
+            facts.as_ref().is_some_and(|facts| facts.address != before.address)
+        });
+        if moved || !(carrier && address && route) {
+            self.connections.forget(link);
+        }
+        self.observe(link, Observation::Appeared(spec));
+        self.observe(link, Observation::Facts { carrier, address, route });
+    }
+
+    fn on_removed(self: &Rc<Self>, name: &str) {
+        if let Some(link) = self.find_link(name) {
+            self.observe(link, Observation::Vanished);
+            self.connections.forget(link);
+            self.facts.borrow_mut()[usize::from(link.0)] = None;
+        }
+    }
+
+    fn vacant_link(&self) -> Option<LinkId> {
+        let index = self.facts.borrow().iter().position(Option::is_none)?;
+        Some(LinkId(index as u8))
+    }
+
+    /// A point of the agent's clock as milliseconds since 1970.
+    pub(crate) fn wall_ms(&self, at: Instant) -> u64 {
+        let ago = self.clock.now().saturating_since(at);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        now.saturating_sub(ago).as_millis() as u64
+    }
+}

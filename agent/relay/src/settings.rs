@@ -1,0 +1,93 @@
+//! What the agent is told, already parsed: the configuration package fills it in.
+
+use baton_core::token::Scheme;
+use baton_core::{Duration, LinkSpec, Policy};
+use baton_hal::Facts;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Everything that `baton run` needs.
+#[derive(Clone)]
+pub struct Settings {
+    /// Clients at once; one more waits in the listen backlog.
+    pub max_clients: u16,
+    /// Refuse every request without a valid token, wherever it comes from.
+    pub require_token: bool,
+    /// Whether a file of that name is taken at all.
+    pub takes: Rc<dyn Fn(&str) -> bool>,
+    /// Folder for replays.
+    pub spool_dir: PathBuf,
+    /// Bytes that it may hold.
+    pub spool_size: u64,
+    /// Where uploads go.
+    pub upstream: UpstreamSettings,
+    /// The key that signs and checks tokens.
+    pub secret: Option<Secret>,
+    /// The links' configuration.
+    pub link_spec: LinkSpecs,
+    /// What the core is given.
+    pub policy: Policy,
+}
+
+/// Where uploads go, and how.
+#[derive(Clone, Debug)]
+pub struct UpstreamSettings {
+    /// `host:port`, as in the Host header.
+    pub authority: String,
+    /// Path prefix, without a trailing slash.
+    pub base: String,
+    /// What the server speaks.
+    pub protocol: Protocol,
+    /// Where tus uploads are created.
+    pub tus_path: String,
+    /// How requests are signed where the client brought no token.
+    pub token: TokenMode,
+    /// How long a connection may take to open.
+    pub connect_timeout: Duration,
+    /// How long a v3 token is good for.
+    pub token_lifetime: Duration,
+}
+
+/// What the server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Ask it.
+    Auto,
+    /// One PUT.
+    Put,
+    /// tus 1.0.
+    Tus,
+}
+
+/// How upstream requests are authorised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenMode {
+    /// Signed here with this scheme, unless the client brought a token.
+    Sign(Scheme),
+    /// Only ever the client's own token.
+    Pass,
+}
+
+/// What is configured of a link that the kernel describes: class, preference, price.
+pub type LinkSpecs = Rc<dyn Fn(&Facts) -> LinkSpec>;
+
+/// A secret that does not print itself.
+#[derive(Clone)]
+pub struct Secret(Rc<[u8]>);
+
+impl Secret {
+    /// Keeps `bytes`.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

@@ -1,0 +1,128 @@
+//! Files kept for a replay: what a `put` upstream can't resume is sent again from here.
+//!
+//! A spool file has no name: it is opened with O_TMPFILE, so a crash leaves nothing behind.
+//! In `through` mode nothing here is a promise to the client; it only spares the client from
+//! noticing a cut.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// The room for spool files.
+pub(crate) struct Spool {
+    dir: PathBuf,
+    room: Cell<u64>,
+}
+
+/// Why an upload was not spooled.
+#[derive(Debug)]
+pub(crate) enum SpoolError {
+    /// It is larger than the room left: `spool_size` bounds it.
+    Full { needed: u64, room: u64 },
+    /// The file system said no.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for SpoolError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full { needed, room } => {
+                write!(f, "{needed} bytes are needed and {room} are left: raise [relay] spool_size")
+            }
+            Self::Io(error) => write!(f, "{error}: check [relay] spool_dir"),
+        }
+    }
+}
+
+impl Spool {
+    /// Room for `size` bytes in `dir`.
+    pub(crate) fn new(dir: PathBuf, size: u64) -> Self {
+        Self { dir, room: Cell::new(size) }
+    }
+
+    /// Bytes left.
+    pub(crate) fn room(&self) -> u64 {
+        self.room.get()
+    }
+
+    /// A file for up to `size` bytes, which are reserved until it is dropped.
+    pub(crate) fn create(self: &Rc<Self>, size: u64) -> Result<SpoolFile, SpoolError> {
+        let room = self.room.get();
+        let left = room.checked_sub(size).ok_or(SpoolError::Full { needed: size, room })?;
+        let file = std::fs::create_dir_all(&self.dir)
+            .and_then(|()| {
+                File::options().read(true).write(true).mode(0o600).custom_flags(libc::O_TMPFILE).open(&self.dir)
+            })
+            .map_err(SpoolError::Io)?;
+        self.room.set(left);
+        Ok(SpoolFile { file, reserved: Cell::new(size), spool: self.clone() })
+    }
+}
+
+/// One upload's bytes on disk.
+pub(crate) struct SpoolFile {
+    file: File,
+    reserved: Cell<u64>,
+    spool: Rc<Spool>,
+}
+
+impl SpoolFile {
+    /// Writes at `offset`. The page cache takes it: blocks are small and no sync is asked for.
+    pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), SpoolError> {
+        let end = offset + bytes.len() as u64;
+        let more = end.saturating_sub(self.reserved.get());
+        if more > 0 {
+            let room = self.spool.room.get();
+            let left = room.checked_sub(more).ok_or(SpoolError::Full { needed: end, room })?;
+            self.spool.room.set(left);
+            self.reserved.set(end);
+        }
+        self.file.write_all_at(bytes, offset).map_err(SpoolError::Io)
+    }
+
+    /// Reads what is there at `offset`.
+    pub(crate) fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(bytes, offset)
+    }
+}
+
+impl Drop for SpoolFile {
+    fn drop(&mut self) {
+        self.spool.room.set(self.spool.room.get() + self.reserved.get());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_reserved_grows_with_the_file_and_comes_back() {
+        let dir = std::env::temp_dir();
+        let spool = Rc::new(Spool::new(dir, 1000));
+
+        let file = spool.create(600).expect("fits");
+        assert!(matches!(spool.create(600), Err(SpoolError::Full { needed: 600, room: 400 })));
+        file.write_at(&[7; 700], 0).expect("grows");
+        assert_eq!(spool.room(), 300);
+        assert!(matches!(file.write_at(&[7; 400], 700), Err(SpoolError::Full { .. })));
+
+        let mut back = [0; 700];
+        assert_eq!(file.read_at(&mut back, 0).expect("readable"), 700);
+        assert_eq!(back, [7; 700]);
+        drop(file);
+        assert_eq!(spool.room(), 1000);
+    }
+
+    #[test]
+    fn a_missing_folder_names_the_key() {
+        let spool = Rc::new(Spool::new("/proc/none".into(), 1000));
+
+        let error = spool.create(1).map(|_| ()).expect_err("no such place");
+
+        assert!(error.to_string().contains("spool_dir"), "{error}");
+    }
+}

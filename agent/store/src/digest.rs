@@ -1,0 +1,43 @@
+//! SHA-256 of stored files, for RFC 9530's `Repr-Digest`.
+
+use crate::blocking::blocking;
+use sha2::{Digest, Sha256};
+use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
+
+/// Hashed in one go on a worker thread: a client that goes away stops the hashing within it.
+const STEP: u64 = 4 << 20;
+const BLOCK: usize = 64 << 10;
+
+/// SHA-256 of `bytes`.
+pub(crate) fn of(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// SHA-256 of a whole file. Dropping the future stops the work.
+pub(crate) async fn of_file(file: Arc<File>) -> io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    let mut at = 0;
+    loop {
+        let file = Arc::clone(&file);
+        let step = blocking(move || hash_step(&file, at, hash)).await?;
+        hash = step.0;
+        at += step.1;
+        if step.1 < STEP {
+            return Ok(hash.finalize().into());
+        }
+    }
+}
+
+fn hash_step(file: &File, start: u64, mut hash: Sha256) -> io::Result<(Sha256, u64)> {
+    let mut block = vec![0; BLOCK];
+    let mut done = 0;
+    while done < STEP {
+        let count = file.read_at(&mut block, start + done)?;
+        if count == 0 {
+            break;
+        }
+        hash.update(&block[..count]);
+        done += count as u64;
+    }
+    Ok((hash, done))
+}

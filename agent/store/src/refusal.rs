@@ -1,0 +1,166 @@
+//! How a no is told.
+
+use crate::{
+    auth::Denied,
+    conn::Gone,
+    folder::PlaceError,
+    info::State,
+    name::NameError,
+    upload::Refused,
+    uploads::{AppendError, Failure},
+};
+use baton_wire::{put, tus};
+use std::io;
+
+/// A no, and the one line of text that tells the client why.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) text: String,
+    /// What the client should know beside it.
+    pub(crate) header: Option<(&'static str, String)>,
+}
+
+/// Why a request is not answered with success.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// It is answered otherwise.
+    Refused(Refusal),
+    /// It can't be answered any more.
+    Gone(Gone),
+}
+
+impl Refusal {
+    /// A no without further headers.
+    pub(crate) fn new(status: u16, text: impl ToString) -> Self {
+        Self { status, text: text.to_string(), header: None }
+    }
+
+    /// The same, with a header.
+    pub(crate) fn with(self, name: &'static str, value: impl ToString) -> Self {
+        Self { header: Some((name, value.to_string())), ..self }
+    }
+
+    /// The upload is at another offset.
+    pub(crate) fn conflict(offset: u64) -> Self {
+        Self::new(409, format!("the upload is at offset {offset}")).with("Upload-Offset", offset)
+    }
+
+    /// The upload ended in another way than by success.
+    pub(crate) fn ended(state: State) -> Self {
+        match state {
+            State::Refused => Self::new(422, "the name holds other content"),
+            State::Growing | State::Placed | State::Expired => Self::new(410, "the upload is gone"),
+        }
+    }
+
+    /// There is no such file or upload.
+    pub(crate) fn not_found() -> Self {
+        Self::new(404, "not found")
+    }
+
+    /// The name is taken.
+    pub(crate) fn exists() -> Self {
+        Self::new(409, "the name is taken by other content")
+    }
+
+    /// More than the operator allows, or than was declared.
+    pub(crate) fn too_large() -> Self {
+        Self::new(413, "larger than allowed or declared")
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                tracing::warn!(%error, "the disk is full");
+                Self::new(507, "no space left on the server: what came is kept, try again later")
+            }
+            io::ErrorKind::FileTooLarge => Self::new(413, "larger than the server's disk takes"),
+            io::ErrorKind::InvalidFilename => Self::new(400, "the server's disk takes no such name"),
+            _ => {
+                tracing::warn!(%error, "disk");
+                Self::new(500, "the server's disk reports an error")
+            }
+        }
+    }
+}
+
+impl From<PlaceError> for Refusal {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Conflict => Self::exists(),
+            PlaceError::Unsynced(error) | PlaceError::Io(error) => error.into(),
+        }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Exists => Self::exists(),
+            Failure::Ended(state) => Self::ended(state),
+            Failure::TooLarge => Self::too_large(),
+            Failure::Io(error) => error.into(),
+        }
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Refused(Refused::Offset) => Self::new(409, "the upload is elsewhere"),
+            AppendError::Refused(Refused::TooLarge) => Self::too_large(),
+            AppendError::Refused(Refused::Length) => Self::new(400, "the length is another"),
+            AppendError::Refused(Refused::Ended(state)) => Self::ended(state),
+            AppendError::Io(error) => error.into(),
+        }
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::new(403, denied)
+    }
+}
+
+impl From<NameError> for Refusal {
+    fn from(error: NameError) -> Self {
+        Self::new(400, error)
+    }
+}
+
+impl From<put::server::Refusal> for Refusal {
+    fn from(refusal: put::server::Refusal) -> Self {
+        let this = Self::new(refusal.status(), refusal);
+        match refusal {
+            put::server::Refusal::Method => this.with("Allow", "GET, HEAD, PUT"),
+            put::server::Refusal::Path(_) | put::server::Refusal::Framing => this,
+        }
+    }
+}
+
+impl From<tus::server::Refusal> for Refusal {
+    fn from(refusal: tus::server::Refusal) -> Self {
+        use tus::server::Refusal as R;
+        let this = Self::new(refusal.status(), refusal);
+        match refusal {
+            R::Version => this.with("Tus-Version", tus::VERSION),
+            R::Method => this.with("Allow", "OPTIONS, POST, HEAD, PATCH, DELETE"),
+            R::Number | R::Metadata(_) | R::ContentType | R::Checksum | R::Concatenation => this,
+        }
+    }
+}
+
+impl<E: Into<Refusal>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Gone> for Stop {
+    fn from(gone: Gone) -> Self {
+        Self::Gone(gone)
+    }
+}

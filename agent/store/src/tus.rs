@@ -1,0 +1,194 @@
+//! tus 1.0: uploads that can be resumed.
+
+use crate::{
+    auth::{self, Wanted},
+    conn::{Conn, Gone, date, unix_s},
+    file::length,
+    id::Id,
+    info::State,
+    name::Name,
+    refusal::{Refusal, Stop},
+    service::Service,
+    upload::{Intent, Refused, Turn, Upload, WriteError},
+    uploads::AppendError,
+};
+use baton_wire::{
+    http::RequestHead,
+    tus::server::{Append, Create, Outcome, Request},
+};
+use std::{fs::File, rc::Rc, time::SystemTime};
+
+impl Service {
+    /// Answers a request to the uploads' path.
+    pub(crate) async fn tus(&self, conn: &mut Conn) -> Result<(), Stop> {
+        let head = conn.head();
+        let (path, _) = head.path_and_query();
+        let request = Request::parse(&head)?;
+        let in_folder = path.strip_prefix(self.tus_path.as_str()).unwrap_or_default();
+        if in_folder.is_empty() {
+            return match request {
+                Request::Options => self.options(conn).await,
+                Request::Create(create) => {
+                    let new = self.permit(&head, &create)?;
+                    self.create(conn, new).await
+                }
+                Request::Head | Request::Append(_) | Request::Terminate => {
+                    let refusal = Refusal::new(405, "uploads are created here");
+                    Err(refusal.with("Allow", "OPTIONS, POST").into())
+                }
+            };
+        }
+        let upload = Id::parse(in_folder).and_then(|id| self.uploads.find(id));
+        let upload = upload.ok_or_else(Refusal::not_found)?;
+        match request {
+            Request::Options => self.options(conn).await,
+            Request::Head => self.offset(conn, &upload).await,
+            Request::Append(append) => self.append(conn, &upload, &append).await,
+            Request::Terminate => {
+                self.uploads.remove(&upload).await?;
+                Ok(conn.answer_tus(&Outcome::Terminated).await?)
+            }
+            Request::Create(_) => {
+                let refusal = Refusal::new(405, "an upload is not created in another");
+                Err(refusal.with("Allow", "OPTIONS, HEAD, PATCH, DELETE").into())
+            }
+        }
+    }
+
+    async fn options(&self, conn: &mut Conn) -> Result<(), Stop> {
+        Ok(conn.answer_tus(&Outcome::Options { max_size: Some(self.max) }).await?)
+    }
+
+    fn permit(&self, head: &RequestHead<'_>, create: &Create<'_>) -> Result<New, Stop> {
+        let metadata = create.metadata()?;
+        let filename = metadata.filename.ok_or_else(|| Refusal::new(400, NO_NAME))?;
+        let name = Name::parse(&filename)?;
+        let wanted = Wanted {
+            methods: &["PUT", "POST"],
+            name: name.as_str(),
+            length: create.length,
+            content_type: metadata.filetype.as_deref(),
+        };
+        auth::check(self.secret.as_bytes(), head, &wanted, unix_s(SystemTime::now()))?;
+        Ok(New { name, length: create.length, body: length(create.content) })
+    }
+
+    async fn create(&self, conn: &mut Conn, new: New) -> Result<(), Stop> {
+        let upload = self.uploads.create(new.name, new.length).await?;
+        let begun = self.begin(conn, &upload, new.body).await;
+        let offset = match begun {
+            Ok(offset) => offset,
+            Err(stop) => {
+                // The client does not know its address and never will.
+                self.uploads.remove(&upload).await?;
+                return Err(stop);
+            }
+        };
+        let location = format!("{}{}", self.tus_path, upload.id);
+        let expires = Some(date(self.uploads.expires(&upload)));
+        let created = Outcome::Created { location: &location, offset, expires };
+        Ok(conn.answer_tus(&created).await?)
+    }
+
+    /// Takes the bytes that come with the creation, and ends an upload that is whole with them.
+    async fn begin(
+        &self,
+        conn: &mut Conn,
+        upload: &Rc<Upload>,
+        body: Option<u64>,
+    ) -> Result<u64, Stop> {
+        if body != Some(0) {
+            self.receive(conn, upload, Intent { offset: 0, body, declares: None }).await?;
+        }
+        Ok(self.uploads.settle(upload).await?)
+    }
+
+    async fn offset(&self, conn: &mut Conn, upload: &Upload) -> Result<(), Stop> {
+        let offset = self.uploads.settle(upload).await?;
+        let expires = Some(date(self.uploads.expires(upload)));
+        let length = upload.length.get();
+        Ok(conn.answer_tus(&Outcome::Offset { offset, length, expires }).await?)
+    }
+
+    async fn append(
+        &self,
+        conn: &mut Conn,
+        upload: &Rc<Upload>,
+        append: &Append,
+    ) -> Result<(), Stop> {
+        let body = length(append.content);
+        let declares = append.declared_length;
+        let offset =
+            self.receive(conn, upload, Intent { offset: append.offset, body, declares }).await?;
+        self.uploads.settle(upload).await?;
+        let expires = Some(date(self.uploads.expires(upload)));
+        Ok(conn.answer_tus(&Outcome::Appended { offset, expires }).await?)
+    }
+
+    /// Takes the bytes of one request, as they come; the offset behind the last of them.
+    async fn receive(
+        &self,
+        conn: &mut Conn,
+        upload: &Rc<Upload>,
+        intent: Intent,
+    ) -> Result<u64, Stop> {
+        let (turn, file) = match self.uploads.append(upload, intent).await {
+            Err(AppendError::Refused(Refused::Offset)) => {
+                let offset = self.uploads.settle(upload).await?;
+                return Err(Refusal::conflict(offset).into());
+            }
+            begun => begun?,
+        };
+        conn.invite_body().await?;
+        let written = write_body(conn, &turn, file.as_ref()).await?;
+        let reached = turn.reached();
+        drop(turn);
+        match written {
+            Ok(()) => Ok(reached),
+            Err(WriteError::TooLarge) => Err(Refusal::too_large().into()),
+            Err(WriteError::Io(error)) => {
+                let offset = self.uploads.settle_at(upload, reached).await?;
+                Err(Refusal::from(error).with("Upload-Offset", offset).into())
+            }
+            Err(WriteError::Fenced) => match upload.state.get() {
+                State::Growing | State::Placed => {
+                    tracing::info!(upload = %upload.id.brief(), reached, "another took over");
+                    let offset = self.uploads.settle_at(upload, reached).await?;
+                    Err(Refusal::conflict(offset).into())
+                }
+                ended @ (State::Refused | State::Expired) => Err(Refusal::ended(ended).into()),
+            },
+        }
+    }
+}
+
+/// Writes the body of the request on `conn` as it comes, until its end or until it may not.
+async fn write_body(
+    conn: &mut Conn,
+    turn: &Turn,
+    file: Option<&File>,
+) -> Result<Result<(), WriteError>, Gone> {
+    loop {
+        let bytes = tokio::select! {
+            biased;
+            () = turn.lost() => return Ok(Err(WriteError::Fenced)),
+            piece = conn.body() => match piece? {
+                Some(bytes) => bytes,
+                None => return Ok(Ok(())),
+            },
+        };
+        let Some(file) = file else { return Ok(Err(WriteError::TooLarge)) };
+        if let Err(error) = turn.write(file, bytes, SystemTime::now()) {
+            return Ok(Err(error));
+        }
+    }
+}
+
+/// A creation that was let in.
+struct New {
+    name: Name,
+    length: Option<u64>,
+    body: Option<u64>,
+}
+
+const NO_NAME: &str = "the upload has no name: send it as `filename` in Upload-Metadata";

@@ -1,0 +1,347 @@
+//! All resumable uploads, in memory and in the work folder.
+//!
+//! An upload is two work files: `ID.data` grows as bytes arrive, `ID.info` says where they go
+//! (see [`crate::info`]). Everything here may be cut off by SIGKILL between any two system calls:
+//! [`Uploads::open`] carries on from whatever it finds.
+
+use crate::{
+    blocking::blocking,
+    folder::{Folder, Found, PlaceError},
+    id::Id,
+    info::{Info, State},
+    name::Name,
+    options::{Options, Sync},
+    upload::{Intent, Refused, Turn, Upload},
+};
+use core::{cell::RefCell, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read},
+    rc::Rc,
+    sync::Arc,
+    time::SystemTime,
+};
+
+/// How long the end of an upload is remembered: long enough for any client that missed the last
+/// answer, short enough that a busy server holds few.
+const ENDS_KEPT: Duration = Duration::from_secs(3600);
+
+/// The registry. One in each process: the folder is locked.
+pub(crate) struct Uploads {
+    folder: Arc<Folder>,
+    sync: Sync,
+    max: u64,
+    expire_after: Duration,
+    by_id: RefCell<BTreeMap<Id, Rc<Upload>>>,
+}
+
+/// Why an upload is not created or not vouched for.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The name holds a file of another length, or no file at all.
+    Exists,
+    /// Longer than allowed.
+    TooLarge,
+    /// The upload has ended, and not by success.
+    Ended(State),
+    /// The disk refused.
+    Io(io::Error),
+}
+
+/// Why an append does not begin.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// By the rules.
+    Refused(Refused),
+    /// By the disk.
+    Io(io::Error),
+}
+
+impl Uploads {
+    /// Finds the uploads that an earlier process left, and clears away its debris.
+    pub(crate) fn open(folder: Arc<Folder>, options: &Options) -> io::Result<Self> {
+        let mut by_id = BTreeMap::new();
+        let leaves = folder.list_work()?;
+        for id in leaves.iter().filter_map(|leaf| Id::parse(leaf.strip_suffix(INFO)?)) {
+            if let Some(upload) = recover(&folder, id)? {
+                by_id.insert(id, Rc::new(upload));
+            }
+        }
+        for leaf in leaves {
+            let Some((id, kind)) = leaf.split_at_checked(32) else { continue };
+            let Some(id) = Id::parse(id) else { continue };
+            let state = by_id.get(&id).map(|upload| upload.state.get());
+            if !matches!((kind, state), (INFO, Some(_)) | (DATA, Some(State::Growing))) {
+                folder.remove_work(&leaf)?;
+            }
+        }
+        Ok(Self {
+            folder,
+            sync: options.sync,
+            max: options.max_upload_size,
+            expire_after: options.expire_after,
+            by_id: RefCell::new(by_id),
+        })
+    }
+
+    /// Starts an upload of `length` bytes, if that is known already.
+    pub(crate) async fn create(&self, name: Name, length: Option<u64>) -> Result<Rc<Upload>, Failure> {
+        if length.is_some_and(|length| length > self.max) {
+            return Err(Failure::TooLarge);
+        }
+        let id = Id::random()?;
+        let info = Info { name, length, state: State::Growing };
+        let (folder, durable) = (Arc::clone(&self.folder), self.sync == Sync::Always);
+        let written = info.clone();
+        let found = blocking(move || {
+            let found = folder.find(&written.name)?;
+            if fits(found, length) {
+                folder.create_work(&data_leaf(id))?;
+                // Syncs the folder, and with it the data file's entry.
+                if let Err(error) = write_info(&folder, id, &written, durable) {
+                    folder.remove_work(&data_leaf(id))?;
+                    return Err(error);
+                }
+            }
+            Ok(found)
+        });
+        if !fits(found.await?, length) {
+            return Err(Failure::Exists);
+        }
+        let upload = Rc::new(Upload::new(id, info, 0, SystemTime::now()));
+        self.by_id.borrow_mut().insert(id, Rc::clone(&upload));
+        Ok(upload)
+    }
+
+    /// The upload of that name, ended ones included.
+    pub(crate) fn find(&self, id: Id) -> Option<Rc<Upload>> {
+        self.by_id.borrow().get(&id).cloned()
+    }
+
+    /// How many are known.
+    pub(crate) fn count(&self) -> usize {
+        self.by_id.borrow().len()
+    }
+
+    /// Takes the upload over, if the append may (see [`Upload::take_over`]). The file is where to
+    /// write; there is none where there is no room.
+    pub(crate) async fn append(
+        &self,
+        upload: &Rc<Upload>,
+        intent: Intent,
+    ) -> Result<(Turn, Option<File>), AppendError> {
+        let known = upload.length.get();
+        let turn = upload.take_over(intent, self.max).map_err(AppendError::Refused)?;
+        let has_room = upload.state.get() == State::Growing && !upload.is_full();
+        let file = has_room.then(|| self.folder.open_work(&data_leaf(upload.id))).transpose()?;
+        if upload.length.get() != known {
+            let _ending = upload.ending.lock().await;
+            if let Err(error) = self.write_info(upload).await {
+                upload.length.set(known);
+                return Err(error.into());
+            }
+        }
+        Ok((turn, file))
+    }
+
+    /// The offset that may be told to the client: it survives what [`Sync`] promises. Told of the
+    /// last byte only once the file is in its place, durably.
+    pub(crate) async fn settle(&self, upload: &Upload) -> Result<u64, Failure> {
+        if upload.is_full() {
+            self.place(upload).await?;
+        }
+        let stored = upload.stored();
+        match upload.state.get() {
+            State::Placed => Ok(stored),
+            State::Growing => self.sync(upload, stored).await,
+            ended @ (State::Refused | State::Expired) => Err(Failure::Ended(ended)),
+        }
+    }
+
+    /// The same for an offset that was reached earlier; less is returned if the disk failed since.
+    pub(crate) async fn settle_at(&self, upload: &Upload, offset: u64) -> Result<u64, Failure> {
+        match upload.length.get() == Some(offset) {
+            true => self.settle(upload).await,
+            false => self.sync(upload, offset).await,
+        }
+    }
+
+    async fn sync(&self, upload: &Upload, offset: u64) -> Result<u64, Failure> {
+        if self.sync == Sync::Always && upload.synced.get() < offset {
+            let _ending = upload.ending.lock().await;
+            if upload.state.get() == State::Growing {
+                let (folder, leaf) = (Arc::clone(&self.folder), data_leaf(upload.id));
+                blocking(move || folder.open_work(&leaf)?.sync_data())
+                    .await
+                    .map_err(|error| self.roll_back(upload, error))?;
+                upload.synced.set(offset.max(upload.synced.get()));
+            }
+        }
+        Ok(offset.min(upload.stored()))
+    }
+
+    async fn place(&self, upload: &Upload) -> Result<(), Failure> {
+        let _ending = upload.ending.lock().await;
+        if !upload.is_full() {
+            return Ok(());
+        }
+        let (id, info, folder) = (upload.id, upload.info(), Arc::clone(&self.folder));
+        let placed = blocking(move || {
+            let state = match folder.place(&data_leaf(id), &info.name) {
+                Ok(()) => State::Placed,
+                Err(PlaceError::Conflict) => State::Refused,
+                Err(error @ (PlaceError::Unsynced(_) | PlaceError::Io(_))) => return Ok(Err(error)),
+            };
+            // In this order: without the data, the info must already tell how it ended. If a full
+            // disk keeps it from telling, the data stays and a restart comes here again.
+            let ended = Info { state, ..info };
+            let told = write_info(&folder, id, &ended, false);
+            if let Err(error) = told.and_then(|()| folder.remove_work(&data_leaf(id))) {
+                tracing::warn!(upload = %id.brief(), %error, "not cleared away");
+            }
+            Ok(Ok(state))
+        });
+        match placed.await? {
+            Ok(state) => {
+                let name = upload.name.as_str();
+                tracing::info!(upload = %id.brief(), name, ?state, "upload ended");
+                upload.end(state, SystemTime::now());
+                Ok(())
+            }
+            Err(PlaceError::Unsynced(error)) => Err(self.roll_back(upload, error)),
+            Err(PlaceError::Io(error)) => Err(Failure::Io(error)),
+            Err(PlaceError::Conflict) => Err(Failure::Ended(State::Refused)),
+        }
+    }
+
+    /// The disk lost what the kernel had taken. A later sync would claim success (Linux reports
+    /// a lost page once), so nothing beyond the last good sync counts any more.
+    fn roll_back(&self, upload: &Upload, error: io::Error) -> Failure {
+        let synced = upload.synced.get();
+        tracing::warn!(upload = %upload.id.brief(), to = synced, %error, "bytes lost by the disk");
+        upload.rewind(synced);
+        match self.folder.open_work(&data_leaf(upload.id)).and_then(|file| file.set_len(synced)) {
+            Ok(()) => Failure::Io(error),
+            Err(worse) => Failure::Io(worse),
+        }
+    }
+
+    /// Ends an upload at the client's wish. A file in its place stays there.
+    pub(crate) async fn remove(&self, upload: &Upload) -> io::Result<()> {
+        let _ending = upload.ending.lock().await;
+        if self.by_id.borrow_mut().remove(&upload.id).is_none() {
+            return Ok(());
+        }
+        upload.end(State::Expired, SystemTime::now());
+        let (id, folder) = (upload.id, Arc::clone(&self.folder));
+        blocking(move || {
+            folder.remove_work(&info_leaf(id))?;
+            folder.remove_work(&data_leaf(id))
+        })
+        .await
+    }
+
+    /// When an upload will be given up if nothing more comes.
+    pub(crate) fn expires(&self, upload: &Upload) -> SystemTime {
+        let kept = match upload.state.get() {
+            State::Growing => self.expire_after,
+            State::Placed | State::Refused | State::Expired => self.expire_after.min(ENDS_KEPT),
+        };
+        upload.touched.get() + kept
+    }
+
+    /// Gives up what has waited too long: first the bytes, later the memory of them.
+    pub(crate) async fn sweep(&self, now: SystemTime) {
+        let is_due = |upload: &Upload| upload.is_idle() && self.expires(upload) <= now;
+        let due: Vec<_> =
+            self.by_id.borrow().values().filter(|upload| is_due(upload)).cloned().collect();
+        for upload in due {
+            let swept = match upload.state.get() {
+                State::Growing => self.expire(&upload, now).await,
+                State::Placed | State::Refused | State::Expired => self.remove(&upload).await,
+            };
+            if let Err(error) = swept {
+                tracing::warn!(upload = %upload.id.brief(), %error, "not cleared away");
+            }
+        }
+    }
+
+    async fn expire(&self, upload: &Upload, now: SystemTime) -> io::Result<()> {
+        let _ending = upload.ending.lock().await;
+        if upload.state.get() != State::Growing || !upload.is_idle() {
+            return Ok(());
+        }
+        tracing::info!(upload = %upload.id.brief(), stored = upload.stored(), "upload expired");
+        upload.end(State::Expired, now);
+        self.write_info(upload).await?;
+        self.folder.remove_work(&data_leaf(upload.id))
+    }
+
+    async fn write_info(&self, upload: &Upload) -> io::Result<()> {
+        let (id, info, folder) = (upload.id, upload.info(), Arc::clone(&self.folder));
+        let durable = self.sync == Sync::Always;
+        blocking(move || write_info(&folder, id, &info, durable)).await
+    }
+}
+
+fn write_info(folder: &Folder, id: Id, info: &Info, durable: bool) -> io::Result<()> {
+    folder.write_work(&info_leaf(id), info.encode().as_bytes(), durable)
+}
+
+/// Reads back one upload. `None` where there is nothing to carry on from.
+fn recover(folder: &Folder, id: Id) -> io::Result<Option<Upload>> {
+    let mut text = String::new();
+    let mut info_file = folder.open_work(&info_leaf(id))?;
+    // Not UTF-8 is not ours.
+    let info = info_file.read_to_string(&mut text).ok().and_then(|_| Info::decode(&text));
+    let Some(info) = info else { return Ok(None) };
+    let changed = info_file.metadata()?.modified()?;
+    if info.state != State::Growing {
+        let stored = info.length.unwrap_or_default();
+        return Ok(Some(Upload::new(id, info, stored, changed)));
+    }
+    let data = match folder.open_work(&data_leaf(id)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        data => data?.metadata()?,
+    };
+    if info.length.is_some_and(|length| length < data.len()) {
+        return Ok(None);
+    }
+    let touched = changed.max(data.modified()?);
+    Ok(Some(Upload::new(id, info, data.len(), touched)))
+}
+
+fn fits(found: Found, length: Option<u64>) -> bool {
+    match found {
+        Found::Nothing => true,
+        Found::File(there) => length.is_none_or(|length| length == there),
+        Found::Other => false,
+    }
+}
+
+const DATA: &str = ".data";
+const INFO: &str = ".info";
+
+fn data_leaf(id: Id) -> String {
+    format!("{id}{DATA}")
+}
+
+fn info_leaf(id: Id) -> String {
+    format!("{id}{INFO}")
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<io::Error> for AppendError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

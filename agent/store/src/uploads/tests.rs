@@ -1,0 +1,286 @@
+use super::*;
+use crate::{options::Secret, temp::TempDir, upload::WriteError};
+use core::future::Future;
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test)
+}
+
+fn options(temp: &TempDir) -> Options {
+    Options { max_upload_size: 1000, ..Options::new(vec![], temp.path(), Secret::new("s")) }
+}
+
+fn open(temp: &TempDir) -> Uploads {
+    open_with(&options(temp))
+}
+
+fn open_with(options: &Options) -> Uploads {
+    Uploads::open(Arc::new(Folder::open(&options.dir).unwrap()), options).unwrap()
+}
+
+fn name(path: &str) -> Name {
+    Name::parse(path).unwrap()
+}
+
+fn at(offset: u64) -> Intent {
+    Intent { offset, body: None, declares: None }
+}
+
+async fn append(uploads: &Uploads, upload: &Rc<Upload>, offset: u64, bytes: &[u8]) {
+    let (turn, file) = uploads.append(upload, at(offset)).await.unwrap();
+    turn.write(&file.unwrap(), bytes, SystemTime::now()).unwrap();
+}
+
+fn refused<T>(result: Result<T, AppendError>) -> Refused {
+    match result {
+        Err(AppendError::Refused(refused)) => refused,
+        Err(AppendError::Io(error)) => panic!("{error}"),
+        Ok(_) => panic!("taken"),
+    }
+}
+
+fn work_files(temp: &TempDir) -> usize {
+    std::fs::read_dir(temp.path().join(".baton")).unwrap().count()
+}
+
+#[test]
+fn bytes_grow_in_the_work_folder_and_the_last_one_puts_the_file_in_place() {
+    let temp = TempDir::new();
+    run(async {
+        let uploads = open(&temp);
+        let upload = uploads.create(name("a/f"), Some(10)).await.unwrap();
+
+        append(&uploads, &upload, 0, b"01234").await;
+        assert_eq!(uploads.settle(&upload).await.unwrap(), 5);
+        assert!(!temp.path().join("a").exists());
+        append(&uploads, &upload, 5, b"56789").await;
+        assert_eq!(uploads.settle(&upload).await.unwrap(), 10);
+
+        assert_eq!(std::fs::read(temp.path().join("a/f")).unwrap(), b"0123456789");
+        assert_eq!(work_files(&temp), 1, "the memory of its end");
+        assert_eq!(uploads.settle(&upload).await.unwrap(), 10);
+    });
+}
+
+#[test]
+fn an_append_elsewhere_disturbs_nobody_and_one_at_the_offset_takes_over() {
+    let temp = TempDir::new();
+    run(async {
+        let uploads = open(&temp);
+        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let (old, file) = uploads.append(&upload, at(0)).await.unwrap();
+        let file = file.unwrap();
+        old.write(&file, b"012", SystemTime::now()).unwrap();
+
+        for offset in [0, 2, 4, u64::MAX] {
+            assert_eq!(refused(uploads.append(&upload, at(offset)).await), Refused::Offset);
+        }
+        old.write(&file, b"34", SystemTime::now()).unwrap();
+        let (new, _) = uploads.append(&upload, at(5)).await.unwrap();
+        old.lost().await;
+        let fenced = old.write(&file, b"xx", SystemTime::now());
+        assert!(matches!(fenced, Err(WriteError::Fenced)));
+        drop(old);
+        new.write(&file, b"56789", SystemTime::now()).unwrap();
+        drop(new);
+
+        assert!(upload.is_idle());
+        assert_eq!(uploads.settle(&upload).await.unwrap(), 10);
+        assert_eq!(std::fs::read(temp.path().join("f")).unwrap(), b"0123456789");
+    });
+}
+
+#[test]
+fn no_append_goes_beyond_the_length_or_the_limit() {
+    let temp = TempDir::new();
+    run(async {
+        let uploads = open(&temp);
+        let upload = uploads.create(name("f"), Some(4)).await.unwrap();
+        let open_ended = uploads.create(name("g"), None).await.unwrap();
+        let sized = |body| Intent { body: Some(body), ..at(0) };
+
+        assert_eq!(refused(uploads.append(&upload, sized(5)).await), Refused::TooLarge);
+        assert_eq!(refused(uploads.append(&open_ended, sized(1001)).await), Refused::TooLarge);
+        let declares = Intent { declares: Some(1001), ..at(0) };
+        assert_eq!(refused(uploads.append(&open_ended, declares).await), Refused::TooLarge);
+        assert!(matches!(uploads.create(name("h"), Some(1001)).await, Err(Failure::TooLarge)));
+        let (turn, file) = uploads.append(&upload, at(0)).await.unwrap();
+        let written = turn.write(&file.unwrap(), b"01234", SystemTime::now());
+
+        assert!(matches!(written, Err(WriteError::TooLarge)));
+        assert_eq!(upload.stored(), 4);
+    });
+}
+
+#[test]
+fn a_deferred_length_is_declared_once_and_survives_a_restart() {
+    let temp = TempDir::new();
+    run(async {
+        let uploads = open(&temp);
+        let upload = uploads.create(name("f"), None).await.unwrap();
+        append(&uploads, &upload, 0, b"0123").await;
+        let declares = |length| Intent { declares: Some(length), ..at(4) };
+
+        assert_eq!(refused(uploads.append(&upload, declares(3)).await), Refused::Length);
+        uploads.append(&upload, declares(6)).await.unwrap();
+        assert_eq!(refused(uploads.append(&upload, declares(7)).await), Refused::Length);
+        drop(uploads);
+
+        let uploads = open(&temp);
+        let upload = uploads.find(upload.id).unwrap();
+        assert_eq!((upload.length.get(), upload.stored()), (Some(6), 4));
+        append(&uploads, &upload, 4, b"45").await;
+        uploads.settle(&upload).await.unwrap();
+        assert_eq!(std::fs::read(temp.path().join("f")).unwrap(), b"012345");
+    });
+}
+
+#[test]
+fn a_name_in_use_is_refused_by_length_at_creation_and_by_content_at_the_end() {
+    let temp = TempDir::new();
+    std::fs::write(temp.path().join("f"), b"0123").unwrap();
+    run(async {
+        let uploads = open(&temp);
+
+        assert!(matches!(uploads.create(name("f"), Some(5)).await, Err(Failure::Exists)));
+        assert!(matches!(uploads.create(name("f/g"), Some(5)).await, Err(Failure::Exists)));
+        let same = uploads.create(name("f"), Some(4)).await.unwrap();
+        append(&uploads, &same, 0, b"0123").await;
+        assert_eq!(uploads.settle(&same).await.unwrap(), 4);
+        let other = uploads.create(name("f"), Some(4)).await.unwrap();
+        append(&uploads, &other, 0, b"9999").await;
+        assert!(matches!(uploads.settle(&other).await, Err(Failure::Ended(State::Refused))));
+
+        assert!(matches!(uploads.settle(&other).await, Err(Failure::Ended(State::Refused))), "and stays so");
+        assert_eq!(std::fs::read(temp.path().join("f")).unwrap(), b"0123");
+    });
+}
+
+#[test]
+fn a_restart_carries_on_with_what_is_there_and_clears_debris() {
+    let temp = TempDir::new();
+    let id = Id::random().unwrap();
+    run(async {
+        let uploads = open(&temp);
+        let growing = uploads.create(name("g"), Some(10)).await.unwrap();
+        append(&uploads, &growing, 0, b"012").await;
+        let placed = uploads.create(name("p"), Some(1)).await.unwrap();
+        append(&uploads, &placed, 0, b"0").await;
+        uploads.settle(&placed).await.unwrap();
+        let torn = uploads.create(name("t"), Some(1)).await.unwrap();
+        let lost = uploads.create(name("l"), Some(1)).await.unwrap();
+        drop(uploads);
+        let work = temp.path().join(".baton");
+        std::fs::write(work.join(info_leaf(torn.id)), "baton upload 1\nname t\nlen").unwrap();
+        std::fs::remove_file(work.join(data_leaf(lost.id))).unwrap();
+        std::fs::write(work.join(data_leaf(id)), "orphan").unwrap();
+        std::fs::write(work.join(format!("{id}.put")), "cut").unwrap();
+        std::fs::write(work.join(format!("{}.new", info_leaf(id))), "cut").unwrap();
+        std::fs::write(work.join("README"), "not ours").unwrap();
+
+        let uploads = open(&temp);
+
+        let found = uploads.find(growing.id).unwrap();
+        assert_eq!(uploads.settle(&found).await.unwrap(), 3);
+        let found = uploads.find(placed.id).unwrap();
+        assert_eq!(uploads.settle(&found).await.unwrap(), 1);
+        assert!(uploads.find(torn.id).is_none() && uploads.find(lost.id).is_none());
+        assert_eq!(work_files(&temp), 4, "two of growing, one of placed, README");
+    });
+}
+
+/// Between any two steps of the end: all bytes there, in place but not noted, noted but not
+/// cleared away.
+#[test]
+fn an_end_that_was_cut_off_is_completed_after_the_restart() {
+    for cut_after in 0..3 {
+        let temp = TempDir::new();
+        run(async {
+            let uploads = open(&temp);
+            let upload = uploads.create(name("f"), Some(3)).await.unwrap();
+            append(&uploads, &upload, 0, b"012").await;
+            if cut_after > 0 {
+                uploads.folder.place(&data_leaf(upload.id), &upload.name).unwrap();
+            }
+            if cut_after > 1 {
+                upload.state.set(State::Placed);
+                uploads.write_info(&upload).await.unwrap();
+            }
+            drop(uploads);
+
+            let uploads = open(&temp);
+            let upload = uploads.find(upload.id).unwrap();
+            assert_eq!(uploads.settle(&upload).await.unwrap(), 3, "cut after {cut_after}");
+
+            assert_eq!(std::fs::read(temp.path().join("f")).unwrap(), b"012");
+            assert_eq!(work_files(&temp), 1);
+        });
+    }
+}
+
+#[test]
+fn what_waits_too_long_expires_then_is_forgotten() {
+    let temp = TempDir::new();
+    run(async {
+        let options = Options { expire_after: Duration::from_secs(100), ..options(&temp) };
+        let uploads = open_with(&options);
+        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let start = SystemTime::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+
+        uploads.sweep(after(50)).await;
+        assert_eq!(uploads.settle(&upload).await.unwrap(), 0);
+        let turn = uploads.append(&upload, at(0)).await.unwrap();
+        uploads.sweep(after(101)).await;
+        assert_eq!(uploads.settle(&upload).await.unwrap(), 0, "someone appends");
+        drop(turn);
+        uploads.sweep(after(101)).await;
+        assert!(matches!(uploads.settle(&upload).await, Err(Failure::Ended(State::Expired))));
+        let ended = Refused::Ended(State::Expired);
+        assert_eq!(refused(uploads.append(&upload, at(0)).await), ended);
+        assert_eq!(work_files(&temp), 1);
+
+        uploads.sweep(after(202)).await;
+        assert!(uploads.find(upload.id).is_none());
+        assert_eq!(work_files(&temp), 0);
+    });
+}
+
+#[test]
+fn a_removed_upload_fences_its_append_and_leaves_nothing() {
+    let temp = TempDir::new();
+    run(async {
+        let uploads = open(&temp);
+        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let (turn, file) = uploads.append(&upload, at(0)).await.unwrap();
+
+        uploads.remove(&upload).await.unwrap();
+
+        turn.lost().await;
+        let written = turn.write(&file.unwrap(), b"x", SystemTime::now());
+        assert!(matches!(written, Err(WriteError::Fenced)));
+        assert_eq!((uploads.count(), work_files(&temp)), (0, 0));
+    });
+}
+
+#[test]
+fn bytes_that_a_failed_sync_may_have_lost_no_longer_count() {
+    let temp = TempDir::new();
+    run(async {
+        let uploads = open_with(&Options { sync: Sync::Always, ..options(&temp) });
+        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        append(&uploads, &upload, 0, b"0123").await;
+        uploads.settle(&upload).await.unwrap();
+        let (turn, file) = uploads.append(&upload, at(4)).await.unwrap();
+        turn.write(&file.unwrap(), b"4567", SystemTime::now()).unwrap();
+
+        uploads.roll_back(&upload, io::ErrorKind::Other.into());
+
+        turn.lost().await;
+        assert_eq!(uploads.settle(&upload).await.unwrap(), 4);
+        assert_eq!(refused(uploads.append(&upload, at(8)).await), Refused::Offset);
+        append(&uploads, &upload, 4, b"456789").await;
+        uploads.settle(&upload).await.unwrap();
+        assert_eq!(std::fs::read(temp.path().join("f")).unwrap(), b"0123456789");
+    });
+}

@@ -1,0 +1,21 @@
+//! tus 1.0, both ends: resumable uploads by offset.
+//!
+//! Core, creation, creation-with-upload, creation-defer-length, expiration and termination; and
+//! fencing, Baton's own: an append is a compare-and-swap.
+
+pub mod client;
+pub mod extension;
+pub mod fence;
+pub mod metadata;
+pub mod server;
+
+pub use client::{Answer, Append, Client, Create, Location, Refused, Verb};
+pub use extension::{Extension, Extensions};
+pub use fence::Fence;
+pub use metadata::Metadata;
+
+/// The protocol's version, in every message but OPTIONS.
+pub const VERSION: &str = "1.0.0";
+
+/// The media type of appended bytes.
+pub const CONTENT_TYPE: &str = "application/offset+octet-stream";

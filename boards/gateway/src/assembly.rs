@@ -1,0 +1,121 @@
+//! From the configuration to what the agent is given.
+
+use crate::failure::Failure;
+use baton_config::{Auth, Config, Protocol, Token};
+use baton_core::token::Scheme;
+use baton_core::{BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, Policy, UploadPolicy};
+use baton_hal::Facts;
+use baton_relay::{Secret, Settings, TokenMode, UpstreamSettings};
+use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
+use std::path::Path;
+use std::rc::Rc;
+
+/// The agent's settings.
+pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
+    let url = config.upstream.url.as_ref().ok_or_else(|| Failure::No("no [upstream] url".into()))?;
+    let secret = config.security.load().map_err(|e| Failure::No(e.to_string()))?;
+    let links = config.clone();
+    let extensions = config.uploads.allowed_extensions.clone();
+    Ok(Settings {
+        max_clients: u16::try_from(config.relay.max_clients).unwrap_or(u16::MAX),
+        require_token: config.relay.auth == Auth::Token,
+        takes: Rc::new(move |name| extensions.allow(name)),
+        spool_dir: config.relay.spool_dir.clone(),
+        spool_size: config.relay.spool_size.map_or_else(|| quarter_of_free(&config.relay.spool_dir), |size| size.0),
+        upstream: UpstreamSettings {
+            authority: url.authority(),
+            base: url.base().to_owned(),
+            protocol: match config.upstream.protocol {
+                Protocol::Auto => baton_relay::Protocol::Auto,
+                Protocol::Put => baton_relay::Protocol::Put,
+                Protocol::Tus => baton_relay::Protocol::Tus,
+            },
+            tus_path: config.upstream.tus_path.as_str().to_owned(),
+            token: match config.upstream.token {
+                Token::V => TokenMode::Sign(Scheme::V),
+                Token::V2 => TokenMode::Sign(Scheme::V2),
+                Token::Token => TokenMode::Sign(Scheme::Token),
+                Token::V3 => TokenMode::Sign(Scheme::V3),
+                Token::Pass => TokenMode::Pass,
+            },
+            connect_timeout: config.upstream.connect_timeout,
+            token_lifetime: TOKEN_LIFETIME,
+        },
+        secret: secret.map(|secret| Secret::new(secret.as_bytes())),
+        link_spec: Rc::new(move |facts| link_spec(&links, facts)),
+        policy: policy(config),
+    })
+}
+
+/// Seeds retry delays, so that gateways that lost the same upstream don't come back together.
+pub(crate) fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+fn link_spec(config: &Config, facts: &Facts) -> LinkSpec {
+    let class = config.links.of(&facts.name).class.unwrap_or(facts.class);
+    LinkSpec {
+        class,
+        priority: config.priority(&facts.name, class),
+        metric: facts.metric.unwrap_or(u32::MAX),
+        metered: config.is_metered(&facts.name, class),
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    let resilience = &config.network_resilience;
+    let pool = config.relay.pool_size.map_or_else(default_pool, |size| size.0);
+    let pool_blocks = u16::try_from(pool / BLOCK_SIZE as u64).unwrap_or(u16::MAX);
+    let calm = config.handoff.handoff_hysteresis;
+    Policy {
+        links: LinkPolicy {
+            probe_idle: resilience.quality_check_interval,
+            latency_max: resilience.switch_threshold_latency,
+            loss_max_ppm: resilience.switch_threshold_packet_loss.0,
+            probe_timeout: resilience.detection_interval,
+            margin: u8::try_from(calm.0 / 10_000).unwrap_or(100),
+            cooldown: config.handoff.handoff_cooldown,
+            auto_switch: resilience.enabled && resilience.auto_switch_enabled,
+            ..LinkPolicy::default()
+        },
+        uploads: UploadPolicy {
+            hold: config.relay.hold,
+            answer_timeout: config.upstream.answer_timeout,
+            hedge: resilience.enabled && resilience.fast_detection && config.handoff.chunk_retry_on_switch,
+            ..UploadPolicy::default()
+        },
+        classes: Class::ALL.map(|class| limits(config, class, pool_blocks)),
+        pool_blocks,
+    }
+}
+
+fn limits(config: &Config, class: Class, pool_blocks: u16) -> ClassLimits {
+    let class = config.classes.of(class);
+    let window_bytes = u32::try_from(class.buffer_size.0).unwrap_or(u32::MAX);
+    let chunk = class.chunk_size.0.clamp(config.uploads.min_chunk_size.0, config.uploads.max_chunk_size.0);
+    let window_blocks = window_bytes.div_ceil(BLOCK_SIZE as u32);
+    ClassLimits {
+        window_bytes,
+        chunk_bytes: u32::try_from(chunk).unwrap_or(u32::MAX),
+        budget_blocks: u16::try_from(window_blocks * WINDOWS_IN_A_BUDGET).unwrap_or(u16::MAX).min(pool_blocks),
+        timeout_percent: u16::try_from(class.timeout_multiplier.0 / 10).unwrap_or(u16::MAX),
+    }
+}
+
+/// The smaller of RAM/16 and 8 MB.
+fn default_pool() -> u64 {
+    sysinfo().map_or(8 << 20, |system| (system.ram_total() / 16).min(8 << 20))
+}
+
+/// The default of `spool_size`: a quarter of what is free where the spool is to be.
+fn quarter_of_free(dir: &Path) -> u64 {
+    let existing = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+    statvfs(existing).map_or(0, |disk| disk.blocks_available() as u64 * disk.fragment_size() as u64 / 4)
+}
+
+/// Uploads of one class that may have a full window at once; more of them share.
+const WINDOWS_IN_A_BUDGET: u32 = 8;
+
+/// What XEP-0363 servers give a slot.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(300);

@@ -1,0 +1,69 @@
+//! The commands, one module each.
+
+mod check;
+mod control;
+mod logging;
+mod meter;
+mod put;
+mod run;
+mod serve;
+mod settings;
+mod stop;
+mod token;
+mod watch;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use std::io::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Carries out what the command line asks for.
+pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
+    let globals = &cli.globals;
+    match &cli.command {
+        Command::Demo(_) => panic!("DEV"),
+        Command::Run => block_on(run::run(globals)),
+        Command::Check => check::run(globals),
+        Command::Token(command) => token::run(globals, command),
+        Command::Serve(args) => block_on(serve::run(globals, args)),
+        Command::Put(args) => block_on(put::run(globals, args)),
+        Command::Status => block_on(control::status(globals)),
+        Command::Links => block_on(control::links(globals)),
+        Command::Uploads => block_on(control::uploads(globals)),
+        Command::Watch => block_on(watch::run(globals)),
+        Command::Switch { link } => block_on(control::switch(globals, link)),
+    }
+}
+
+/// Runs a command on the one thread there is.
+fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::No(format!("no event loop: {e}")))?;
+    tokio::task::LocalSet::new().block_on(&runtime, command)
+}
+
+/// Prints `text` and ends the line, if it is not ended.
+fn print(text: &str) -> Result<(), Failure> {
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.write_all(end.as_bytes()))
+        .and_then(|()| out.flush())
+        .map_err(unheard)
+}
+
+/// Nobody reads standard output: nothing to tell, and no way to tell it.
+fn unheard(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        Failure::Unheard
+    } else {
+        Failure::No(format!("standard output: {error}"))
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

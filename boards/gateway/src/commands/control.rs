@@ -1,0 +1,158 @@
+//! `baton status`, `links`, `uploads` and `switch`: questions to the agent that runs here.
+
+use super::{print, settings, unix_now};
+use crate::cli::Globals;
+use crate::client::Agent;
+use crate::draw::{clip, millis, size, span};
+use crate::failure::Failure;
+use crate::snapshot::{Link, Status, Upload, Upstream};
+use crate::table::Table;
+use core::time::Duration;
+use serde::de::DeserializeOwned;
+
+/// `baton status`.
+pub(crate) async fn status(globals: &Globals) -> Result<(), Failure> {
+    show(globals, "/v1/status", status_text).await
+}
+
+/// `baton links`.
+pub(crate) async fn links(globals: &Globals) -> Result<(), Failure> {
+    show(globals, "/v1/links", |links: Vec<Link>| links_text(&links)).await
+}
+
+/// `baton uploads`.
+pub(crate) async fn uploads(globals: &Globals) -> Result<(), Failure> {
+    show(globals, "/v1/uploads", |uploads: Vec<Upload>| uploads_text(&uploads)).await
+}
+
+/// `baton switch`.
+pub(crate) async fn switch(globals: &Globals, link: &str) -> Result<(), Failure> {
+    let agent = Agent::new(settings::socket(globals));
+    let order = serde_json::json!({ "link": link }).to_string();
+    let reply = agent.order("/v1/switch", &order).await?;
+    if reply.is_success() {
+        let done = match link {
+            "auto" => "the agent chooses the link again".to_owned(),
+            link => format!("everything new goes over {link} now, until `baton switch auto`"),
+        };
+        return print(if globals.json { &reply.body } else { &done });
+    }
+    let links: Vec<Link> = agent.ask("/v1/links").await?.json()?;
+    let names: Vec<&str> = links.iter().map(|link| &*link.name).collect();
+    Err(Failure::No(format!(
+        "the agent does not switch to {link}: {}; its links are {}",
+        reply.complaint(),
+        names.join(", ")
+    )))
+}
+
+/// Asks `target` and prints the answer, as it is or as `text` puts it.
+async fn show<T: DeserializeOwned>(
+    globals: &Globals,
+    target: &str,
+    text: impl FnOnce(T) -> String,
+) -> Result<(), Failure> {
+    let reply = Agent::new(settings::socket(globals)).ask(target).await?;
+    if globals.json { print(&reply.body) } else { print(&text(reply.json()?)) }
+}
+
+fn status_text(status: Status) -> String {
+    let up = span(Duration::from_secs_f64(status.uptime_s.clamp(0.0, 1e9)));
+    let active = status.active_link.as_deref().unwrap_or("none");
+    let chosen = match &status.manual {
+        Some(link) => format!("held on {link} by hand: `baton switch auto` ends it"),
+        None => "chosen by the agent".to_owned(),
+    };
+    let mut lines = vec![
+        ("active link", format!("{active}, {chosen}")),
+        (
+            "uploads",
+            format!("{} under way, {} relayed", status.uploads_active, size(status.bytes_relayed)),
+        ),
+        ("listening", status.listen.join(", ")),
+        ("upstream", upstream_text(&status.upstream)),
+    ];
+    let memory = status.pools.first();
+    lines.extend(memory.map(|pool| {
+        ("memory", format!("{} of {} in use", size(pool.used_bytes), size(pool.size_bytes)))
+    }));
+    lines.extend(status.warnings.into_iter().map(|warning| ("warning", warning)));
+    let mut text = format!("baton {}, up {up}\n", status.version);
+    for (name, value) in lines {
+        text += &format!("{name:<12} {value}\n");
+    }
+    if !status.switches.is_empty() {
+        let mut table =
+            Table::new([">AGO", "FROM", "TO", "REASON", "EVIDENCE", ">GAP", ">SENT TWICE"]);
+        let now = unix_now();
+        for switch in status.switches {
+            let ago = Duration::from_secs(now.saturating_sub(switch.at / 1000));
+            table.row([
+                span(ago),
+                switch.from.unwrap_or_default(),
+                switch.to.unwrap_or_default(),
+                switch.reason,
+                switch.evidence,
+                switch.gap_ms.map(millis).unwrap_or_default(),
+                size(switch.resent_bytes),
+            ]);
+        }
+        text += &format!("\nLast switches\n{}", table.finish());
+    }
+    text
+}
+
+fn upstream_text(upstream: &Upstream) -> String {
+    match &upstream.protocol {
+        Some(protocol) => format!("{}, {protocol}", upstream.url),
+        None => format!("{}, not reached yet", upstream.url),
+    }
+}
+
+fn links_text(links: &[Link]) -> String {
+    if links.is_empty() {
+        return "no links: no interface has a default route of its own (`ip route show default`)\n"
+            .to_owned();
+    }
+    let mut table =
+        Table::new(["", "LINK", "CLASS", "STATE", ">RTT", ">LOSS", ">SCORE", "ADDRESS", "NOTES"]);
+    for link in links {
+        let metered = link.metered.then_some("metered");
+        let notes: Vec<&str> = metered.into_iter().chain(link.trouble.as_deref()).collect();
+        table.row([
+            if link.active { "▶" } else { " " }.to_owned(),
+            link.name.clone(),
+            link.class.clone(),
+            link.state.clone(),
+            link.rtt_ms.map(millis).unwrap_or_default(),
+            link.loss_pct.map(|loss| format!("{loss:.1} %")).unwrap_or_default(),
+            link.score.map(|score| format!("{score:.0}")).unwrap_or_default(),
+            link.address.clone().unwrap_or_default(),
+            notes.join(", "),
+        ]);
+    }
+    table.finish()
+}
+
+fn uploads_text(uploads: &[Upload]) -> String {
+    if uploads.is_empty() {
+        return "no uploads under way\n".to_owned();
+    }
+    let mut table =
+        Table::new(["PATH", "CLIENT", ">SIZE", ">STORED", ">DONE", "LINK", "STATE", "PROTOCOL"]);
+    for upload in uploads {
+        let percent =
+            upload.size.map(|total| u128::from(upload.acked) * 100 / u128::from(total.max(1)));
+        table.row([
+            clip(&upload.path, 40),
+            upload.client.clone(),
+            upload.size.map(size).unwrap_or_default(),
+            size(upload.acked),
+            percent.map(|percent| format!("{percent} %")).unwrap_or_default(),
+            upload.link.clone().unwrap_or_default(),
+            upload.state.clone(),
+            upload.protocol.clone(),
+        ]);
+    }
+    table.finish()
+}

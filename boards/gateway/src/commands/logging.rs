@@ -1,0 +1,25 @@
+//! What is said on standard error.
+
+use baton_config::Level;
+use std::io::IsTerminal;
+use tracing::level_filters::LevelFilter;
+
+/// Starts logging. Colours only on a terminal that wants them: journald and logd keep the text.
+pub(crate) fn start(level: Level) {
+    tracing_subscriber::fmt()
+        .compact()
+        .with_max_level(filter(level))
+        .with_ansi(std::io::stderr().is_terminal() && !crate::draw::is_colour_refused())
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+fn filter(level: Level) -> LevelFilter {
+    match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    }
+}

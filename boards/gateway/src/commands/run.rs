@@ -1,0 +1,101 @@
+//! `baton run`: the agent on this machine's links.
+
+use super::{logging, settings, stop};
+use crate::assembly;
+use crate::cli::Globals;
+use crate::failure::Failure;
+use baton_config::Config;
+use baton_hal_linux::{
+    BoundTransport, Family, LinksOptions, NetlinkLinks, TransportOptions, arrival, capabilities,
+};
+use baton_relay::{ControlSocket, Parts};
+use core::net::IpAddr;
+use std::rc::Rc;
+use tokio::net::TcpListener;
+
+/// `baton run`: until it is told to stop.
+pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
+    let config = settings::config(globals)?;
+    logging::start(config.logging.level);
+    let stop = stop::asked().map_err(|e| Failure::No(format!("signals: {e}")))?;
+    let control = settings::socket(globals);
+    agent(config, control, stop).await
+}
+
+/// The agent, on whatever thread and in whatever network namespace this is called.
+pub(crate) async fn agent(
+    config: Config,
+    control: std::path::PathBuf,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let upstream = config.upstream.url.clone().ok_or_else(|| {
+        Failure::No("no upstream: set [upstream] url = \"http://HOST:PORT\" in /etc/baton/baton.toml".into())
+    })?;
+    let family = family_of(upstream.host());
+    let links = NetlinkLinks::new(links_options(&config, family)).map_err(|e| Failure::No(e.to_string()))?;
+    let network = links.network();
+    let transport = BoundTransport::new(
+        network.clone(),
+        TransportOptions {
+            family,
+            receive_buffer: Some(32 * 1024),
+            notsent_lowat: Some(NOTSENT_LOWAT),
+            keepalive: Some(config.timeouts.idletimeout),
+            ..TransportOptions::new(upstream.host(), upstream.port())
+        },
+    );
+    let warnings: Vec<String> = capabilities(&network, &[])
+        .into_iter()
+        .filter(|capability| !capability.present)
+        .map(|capability| {
+            let mend = capability.mend.map(|mend| format!("; to mend: {mend}")).unwrap_or_default();
+            format!("no {}: {}{mend}", capability.name, capability.cost)
+        })
+        .collect();
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let control = ControlSocket::bind(&control).map_err(|e| Failure::No(e.to_string()))?;
+    let mut listeners = Vec::new();
+    for address in &config.relay.listen {
+        let listener = TcpListener::bind(address).await.map_err(|e| {
+            Failure::No(format!("listening on {address}: {e}: another program has it, or it is not an address of this machine; see [relay] listen"))
+        })?;
+        listeners.push(listener);
+    }
+    let origin: baton_relay::Origin = Rc::new(move |stream| network.interface(arrival(stream).ok()?));
+    let parts = Parts {
+        settings: assembly::settings(&config)?,
+        listeners,
+        control: Some(control),
+        links,
+        transport,
+        origin,
+        warnings,
+        seed: assembly::seed(),
+    };
+    tracing::info!(listen = ?config.relay.listen, upstream = %upstream, "baton {}", env!("CARGO_PKG_VERSION"));
+    baton_relay::run(parts, stop).await.map_err(|e| Failure::No(e.to_string()))
+}
+
+fn links_options(config: &Config, family: Family) -> LinksOptions {
+    LinksOptions {
+        family,
+        ignore: config.links.ignore.iter().map(|pattern| pattern.as_str().to_owned()).collect(),
+        configured: config.links.exact().map(|name| (name.to_owned(), config.links.of(name).class)).collect(),
+        ..LinksOptions::default()
+    }
+}
+
+/// An address has its family; a name may have both.
+fn family_of(host: &str) -> Family {
+    match host.parse() {
+        Ok(IpAddr::V4(_)) => Family::V4,
+        Ok(IpAddr::V6(_)) => Family::V6,
+        Err(_) => Family::default(),
+    }
+}
+
+/// Unsent bytes in a socket: two blocks, enough to keep a link busy between two wake-ups, and
+/// little to send twice.
+const NOTSENT_LOWAT: u32 = 32 * 1024;

@@ -1,0 +1,138 @@
+//! What the control socket tells, as far as this program shows it. Fields it does not know are
+//! left alone and fields that are missing are empty, so that any agent of any age can be watched.
+
+use serde::Deserialize;
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Status {
+    /// The agent's version.
+    pub(crate) version: String,
+    /// Seconds since it started.
+    pub(crate) uptime_s: f64,
+    /// Link that new work starts on.
+    pub(crate) active_link: Option<String>,
+    /// Link that the operator insists on.
+    #[serde(rename = "override")]
+    pub(crate) manual: Option<String>,
+    /// Uploads under way.
+    pub(crate) uploads_active: u64,
+    /// Bytes that reached the upstream since start.
+    pub(crate) bytes_relayed: u64,
+    /// LAN addresses that take uploads.
+    pub(crate) listen: Vec<String>,
+    /// Where they go.
+    pub(crate) upstream: Upstream,
+    /// Memory for bytes on their way: all of it, then the budget of each class.
+    pub(crate) pools: Vec<Pool>,
+    /// Switches since start.
+    pub(crate) switches_total: usize,
+    /// The last of them, oldest first.
+    pub(crate) switches: Vec<Switch>,
+    /// What the agent lacks, and what that costs.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Where uploads go.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Upstream {
+    /// Where it is.
+    pub(crate) url: String,
+    /// What it speaks, once a link has reached it.
+    pub(crate) protocol: Option<String>,
+}
+
+/// Memory set aside.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Pool {
+    /// What for.
+    pub(crate) name: String,
+    /// How much there is.
+    pub(crate) size_bytes: u64,
+    /// How much of it is in use.
+    pub(crate) used_bytes: u64,
+}
+
+/// One change of the active link.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Switch {
+    /// When, in milliseconds since 1970.
+    pub(crate) at: u64,
+    /// Link that was left, if there was one.
+    pub(crate) from: Option<String>,
+    /// Link that was taken, if there was one.
+    pub(crate) to: Option<String>,
+    /// Why.
+    pub(crate) reason: String,
+    /// What was seen of the link that was left.
+    pub(crate) evidence: String,
+    /// Last proof on the old link to the first on the new; not known until then.
+    pub(crate) gap_ms: Option<f64>,
+    /// Bytes that crossed twice.
+    pub(crate) resent_bytes: u64,
+    /// New bytes carried on suspicion, before the switch was decided.
+    pub(crate) hedged_bytes: u64,
+}
+
+/// One of `GET /v1/links`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Link {
+    /// Interface name.
+    pub(crate) name: String,
+    /// `ethernet`, `wifi`, ...
+    pub(crate) class: String,
+    /// `healthy`, `suspect`, ...
+    pub(crate) state: String,
+    /// Whether new work starts on it.
+    pub(crate) active: bool,
+    /// Its address, if it has one.
+    pub(crate) address: Option<String>,
+    /// Smoothed round-trip time, once measured.
+    pub(crate) rtt_ms: Option<f64>,
+    /// Loss, once measured.
+    pub(crate) loss_pct: Option<f64>,
+    /// What it is worth to the agent.
+    pub(crate) score: Option<f64>,
+    /// Whether its bytes cost money.
+    pub(crate) metered: bool,
+    /// Why it can't be used although it looks usable.
+    pub(crate) trouble: Option<String>,
+}
+
+/// One of `GET /v1/uploads`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Upload {
+    /// Distinguishes uploads of one run of the agent.
+    pub(crate) id: String,
+    /// Where it is stored upstream.
+    pub(crate) path: String,
+    /// Who sends it.
+    pub(crate) client: String,
+    /// Length in bytes, if the client told it.
+    pub(crate) size: Option<u64>,
+    /// Bytes the upstream has.
+    pub(crate) acked: u64,
+    /// Link it travels on.
+    pub(crate) link: Option<String>,
+    /// Where it stands.
+    pub(crate) state: String,
+    /// What is spoken upstream.
+    pub(crate) protocol: String,
+}
+
+/// All of it at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    /// The agent.
+    pub(crate) status: Status,
+    /// Its links.
+    pub(crate) links: Vec<Link>,
+    /// Its uploads.
+    pub(crate) uploads: Vec<Upload>,
+}

@@ -1,0 +1,275 @@
+//! The keys that act, section by section. The help of a key is the doc of its field.
+
+use crate::choice::{Auth, ChunkSize, Level, Mode, Protocol, Sync, Token};
+use crate::config::Values;
+use crate::setting::Setting;
+use crate::table::Key;
+use crate::{Bytes, Pattern, Ppm, Secret, SecretError, Url, UrlPath};
+use baton_core::Duration;
+use core::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Defines a section: the struct that it is read into, and its rows of the table. A field is
+/// written `key: Type = "default"`, with `, "least" to "greatest"` where there are bounds.
+macro_rules! section {
+    ($(#[$doc:meta])* $Section:ident in $section:literal {$(
+        $(#[doc = $help:literal])+
+        $key:ident: $Type:ty = $default:literal $(, $min:literal to $max:literal of $Bounded:ty)?;
+    )+}) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $Section {
+            $($(#[doc = $help])+ pub $key: $Type,)+
+        }
+
+        impl $Section {
+            pub(crate) const KEYS: &[Key] = &[$(
+                Key::acts::<$Type>(
+                    concat!($section, ".", stringify!($key)),
+                    $default,
+                    concat!($($help),+),
+                )$(.within::<$Bounded>($min, $max))?,
+            )+];
+
+            /// What `values` has for it; `name` stands for a name in the section's path.
+            pub(crate) fn read(values: &Values, name: &str) -> Self {
+                Self {$(
+                    $key: values.get(concat!($section, ".", stringify!($key)), name),
+                )+}
+            }
+        }
+    };
+}
+pub(crate) use section;
+
+section! {
+    /// `[relay]`: what clients on the LAN meet.
+    Relay in "relay" {
+        /// Addresses that clients upload to.
+        listen: Vec<SocketAddr> = "0.0.0.0:8080";
+        /// When a client is told that its upload succeeded: `through`, once the upstream proved
+        /// that it stores the file; `spool`, once the spool does.
+        mode: Mode = "through";
+        /// Whose uploads are signed: `lan`, those of clients on interfaces that are not links;
+        /// `token`, only those that bring a valid token.
+        auth: Auth = "lan";
+        /// How long a client waits with every link down, before it gets 503.
+        hold: Duration = "5m", "0s" to "24h" of Duration;
+        /// Clients served at once; each costs at most 64 KB. More wait to be accepted.
+        max_clients: u32 = "64", "1" to "1024" of u32;
+        /// Memory for bytes on their way, set aside at start; `auto`: 1/16 of the RAM, at most 8MB.
+        pool_size: Option<Bytes> = "auto", "256KB" to "1GB" of Bytes;
+        /// Folder for what must be kept until the upstream has it.
+        spool_dir: PathBuf = "/var/lib/baton";
+        /// The most that the spool takes; `auto`: a quarter of the free space.
+        spool_size: Option<Bytes> = "auto";
+        /// Let `mode = "spool"` use a folder in RAM, which a power loss empties.
+        spool_volatile: bool = "false";
+    }
+}
+
+section! {
+    /// `[upstream]`: where uploads go.
+    Upstream in "upstream" {
+        /// The file server; a request's path is appended to it.
+        url: Option<Url> = "";
+        /// How files are carried: `tus`, `put`, or `auto` to ask the server.
+        protocol: Protocol = "auto";
+        /// Where tus uploads are created.
+        tus_path: UrlPath = "/files/";
+        /// How requests are signed: `v2`, `v`, `token`, `v3`, or `pass` for the client's own.
+        token: Token = "v2";
+        /// How long a connection may take to come about.
+        connect_timeout: Duration = "5s", "100ms" to "5m" of Duration;
+        /// How long the server may take to answer.
+        answer_timeout: Duration = "30s", "100ms" to "1h" of Duration;
+    }
+}
+
+section! {
+    /// `[security]`: the secret that tokens are signed with.
+    Security in "security" {
+        /// File with the secret; one trailing newline is not part of it.
+        secret_file: Option<PathBuf> = "";
+        /// The secret itself, instead of a file.
+        secret: Option<Secret> = "";
+    }
+}
+
+impl Security {
+    /// The secret, wherever it is; `None` if there is none.
+    pub fn load(&self) -> Result<Option<Secret>, SecretError> {
+        match &self.secret_file {
+            Some(path) => Secret::from_file(path).map(Some),
+            None => Ok(self.secret.clone()),
+        }
+    }
+}
+
+section! {
+    /// `[control]`: how the other commands reach the agent.
+    Control in "control" {
+        /// Unix socket of the control API.
+        socket: PathBuf = "/run/baton/control.sock";
+    }
+}
+
+section! {
+    /// `[network_resilience]`: when uploads leave a link.
+    NetworkResilience in "network_resilience" {
+        /// Watch the links and move uploads between them. Off: the best link at start is kept.
+        enabled: bool = "true";
+        /// Use every link; off, only the first in order is used.
+        multi_interface_enabled: bool = "true";
+        /// Move by itself; off, only `baton switch` moves.
+        auto_switch_enabled: bool = "true";
+        /// Suspect a link as soon as a transfer on it falls silent, and try a standby at once.
+        fast_detection: bool = "true";
+        /// Probe links that carry nothing, so that the choice among them is informed.
+        quality_monitoring: bool = "true";
+        /// Links in order of preference; the first counts as `priority = 10`, the next as 20.
+        interface_priority: Vec<Pattern> = "eth0 wlan0 wwan0 ppp0";
+        /// A round-trip time from which a link is bad.
+        switch_threshold_latency: Duration = "500ms", "1ms" to "1m" of Duration;
+        /// Loss in percent from which a link is bad.
+        switch_threshold_packet_loss: Ppm = "5.0";
+        /// How often a link in doubt is probed.
+        detection_interval: Duration = "1s", "10ms" to "1h" of Duration;
+        /// How often an idle link is probed.
+        quality_check_interval: Duration = "5s", "100ms" to "24h" of Duration;
+        /// Moves of one upload without a byte gained in between, before it waits for a link to
+        /// prove itself.
+        max_switch_attempts: u32 = "3", "1" to "100" of u32;
+    }
+}
+
+section! {
+    /// `[handoff]`: how calm the choice of a link is.
+    Handoff in "handoff" {
+        /// How much better in percent a link must be to replace a working one.
+        handoff_hysteresis: Ppm = "10";
+        /// Least time between two moves that nothing forces.
+        handoff_cooldown: Duration = "30s", "0s" to "24h" of Duration;
+        /// Send what was on its way again on the new link at once; off, wait for the old link
+        /// to fail for good.
+        chunk_retry_on_switch: bool = "true";
+    }
+}
+
+section! {
+    /// `[uploads]`: what is taken, and in what portions it is sent.
+    Uploads in "uploads" {
+        /// File name endings that are taken, with or without a dot; `*` for all.
+        allowed_extensions: Extensions = "*";
+        /// The most one request carries: `adaptive` as the link's class has it, or a size.
+        chunk_size: ChunkSize = "adaptive", "64KB" to "1GB" of Bytes;
+        /// No request carries less, but for the last.
+        min_chunk_size: Bytes = "256KB", "16KB" to "1GB" of Bytes;
+        /// No request carries more, whatever the class says.
+        max_chunk_size: Bytes = "10MB", "64KB" to "1GB" of Bytes;
+        /// Tries on a working link without a byte gained, before the client gets an error.
+        maxretries: u32 = "3", "0" to "1000" of u32;
+    }
+}
+
+section! {
+    /// `[timeouts]`: how long silence is borne.
+    Timeouts in "timeouts" {
+        /// Silence of a client in the middle of a request.
+        readtimeout: Duration = "30s", "1s" to "24h" of Duration;
+        /// A client that takes nothing of its answer.
+        writetimeout: Duration = "30s", "1s" to "24h" of Duration;
+        /// A kept-alive connection between requests.
+        idletimeout: Duration = "60s", "1s" to "24h" of Duration;
+        /// What running uploads get to finish at SIGTERM.
+        shutdown: Duration = "30s", "0s" to "1h" of Duration;
+        /// Stretch the timeouts upstream by the `timeout_multiplier` of the link's class.
+        adaptive_timeouts: bool = "true";
+        /// No stretched timeout is shorter.
+        min_timeout: Duration = "5s", "100ms" to "1h" of Duration;
+        /// No stretched timeout is longer.
+        max_timeout: Duration = "300s", "1s" to "24h" of Duration;
+    }
+}
+
+section! {
+    /// `[logging]`: what is said on the standard error.
+    Logging in "logging" {
+        /// `error`, `warn`, `info`, `debug` or `trace`.
+        level: Level = "info";
+    }
+}
+
+section! {
+    /// `[server]`: the receiving end, `baton serve`.
+    Server in "server" {
+        /// Addresses that uploads arrive at.
+        listen_address: Vec<SocketAddr> = "0.0.0.0:8080";
+        /// Folder that files are stored in.
+        storage_path: PathBuf = "/data/uploads";
+        /// The largest file that is taken.
+        max_upload_size: Bytes = "10GB", "1B" to "1024TB" of Bytes;
+        /// How long an unfinished upload is kept after its last byte.
+        upload_expiry: Duration = "24h", "1m" to "365d" of Duration;
+        /// What an offset that was told survives: `completion`, a crash of the program;
+        /// `always`, a power loss too, at the cost of a flush each.
+        sync: Sync = "completion";
+    }
+}
+
+/// File name endings, in lower case and without a dot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extensions(Vec<String>);
+
+impl Extensions {
+    /// Whether a file of that path is taken.
+    pub fn allow(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        self.0.iter().any(|known| known == "*" || known.eq_ignore_ascii_case(extension))
+    }
+}
+
+impl Setting for Extensions {
+    const EXAMPLE: &'static str = "jpg png pdf";
+    const IS_LIST: bool = true;
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        Self::read(&crate::Value::Many(text.split_whitespace().map(str::to_owned).collect()))
+    }
+
+    fn read(value: &crate::Value) -> Result<Self, &'static str> {
+        let bare = |item: String| match item.strip_prefix('.').unwrap_or(&item) {
+            "" => Err("takes endings such as jpg"),
+            bare if bare.contains(['.', '/']) => Err("takes the last ending only: gz for .tar.gz"),
+            bare => Ok(bare.to_ascii_lowercase()),
+        };
+        let items: Vec<String> = Setting::read(value)?;
+        if items.is_empty() {
+            return Err("takes at least one ending: * takes every file");
+        }
+        items.into_iter().map(bare).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endings_are_the_same_with_and_without_a_dot() {
+        let dotted = Extensions::parse(".jpg .PNG").unwrap();
+
+        assert_eq!(dotted, Extensions::parse("JPG png").unwrap());
+        assert!(dotted.allow("a/b.jpg") && dotted.allow("B.JPG"));
+        assert!(!dotted.allow("a.jpg/b") && !dotted.allow("jpg") && !dotted.allow("a.gif"));
+        assert!(Extensions::parse("*").unwrap().allow("no-ending"));
+    }
+
+    #[test]
+    fn endings_that_match_nothing_are_refused() {
+        for text in ["", ".", "tar.gz", "a/b"] {
+            assert!(Extensions::parse(text).is_err(), "{text}");
+        }
+    }
+}

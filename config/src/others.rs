@@ -1,0 +1,291 @@
+//! The keys that don't act, and what is said of each.
+//!
+//! | word | value | verdict |
+//! |---|---|---|
+//! | `always` | what Baton does in any case; any other is refused | acts |
+//! | `not_yet` | the templates' or a plain `false`; any other is refused | not yet |
+//! | `never` | any | not for a gateway |
+//!
+//! When a key comes to act, its row moves to a section in `keys`.
+
+use crate::setting::Setting;
+use crate::table::Key;
+use crate::{Bytes, Permille, Ppm};
+use baton_core::Duration;
+
+/// Rows: a word of the list above, a key, its type and value, and what is said of it.
+macro_rules! rows {
+    ($($section:literal {$(
+        $role:ident $key:ident $(: $Type:ty = $value:literal)?, $text:expr;
+    )+})+) => {
+        &[$($(
+            Key::$role$(::<$Type>)?(
+                concat!($section, ".", stringify!($key)), $($value,)? $text,
+            ),
+        )+)+]
+    };
+}
+
+pub(crate) const KEYS: &[Key] = rows! {
+    "server" {
+        not_yet metricsenabled: bool = "true", METRICS;
+        not_yet metrics_path: String = "/metrics", METRICS;
+        never max_header_bytes,
+            "a client costs at most 64 KB, its header included: use relay.max_clients";
+        not_yet deduplication_enabled: bool = "true", DEDUPLICATION;
+        always file_naming: String = "original",
+            "`baton serve` stores a file under the path that it was sent to";
+        always networkevents: bool = "true", "what the kernel says of links is always heard";
+        never precaching, PREFETCH;
+    }
+    "performance" {
+        never adaptive_buffers, POOL;
+        never min_buffer_size, POOL;
+        never max_buffer_size, POOL;
+        never buffer_optimization_interval, POOL;
+        never initial_buffer_size, POOL;
+        not_yet client_profiling: bool = "true", PROFILES;
+        not_yet profile_persistence_duration: Duration = "24h", PROFILES;
+        not_yet connection_type_detection: bool = "true", PROFILES;
+        not_yet performance_history_samples: u32 = "100", PROFILES;
+        never max_memory_usage, POOL;
+        never gc_optimization, "there is no garbage collector: use relay.pool_size";
+        always buffer_pool_preallocation: bool = "true", "all memory is set aside at start";
+    }
+    "uploads" {
+        always chunked_uploads_enabled: bool = "true",
+            "`upstream.protocol = \"put\"` sends a file in one request";
+        always resumable_uploads_enabled: bool = "true",
+            "`upstream.protocol = \"put\"` replays instead";
+        not_yet sessiontimeout: Duration = "1h",
+            "clients can't resume towards Baton; `server.upload_expiry` is the receiving end's";
+        not_yet chunk_adaptation_algorithm: String = "predictive",
+            "`chunk_size = \"adaptive\"` goes by the link's class";
+        not_yet concurrent_chunk_uploads: u32 = "3", "one upload's chunks go one after the other";
+        never upload_acceleration, "there is no slower way to choose: use upstream.protocol";
+        always network_aware_chunking: bool = "true",
+            "`uploads.chunk_size` fixes the size for all links";
+    }
+    "downloads" {
+        never allowed_extensions, "what is stored may be fetched: use uploads.allowed_extensions";
+        not_yet chunked_downloads_enabled: bool = "true", DOWNLOADS;
+        never chunk_size, "answers come in the portions that the upstream sends";
+        not_yet resumable_downloads_enabled: bool = "true", DOWNLOADS;
+        always range_requests: bool = "true",
+            "requests for ranges go upstream as they are, and `baton serve` answers them";
+        never connection_multiplexing, HTTP;
+        never bandwidth_estimation, LINKS;
+        never quality_adaptation,
+            "bytes are not re-encoded: offer several qualities at the upstream";
+        always progressive_download: bool = "true", "bytes are handed on as they come";
+        never cache_control_headers, HEADERS;
+        never etag_support, HEADERS;
+        never last_modified_support, HEADERS;
+        never cache_enabled, CACHE;
+        never cache_max_size, CACHE;
+        never cache_max_age, CACHE;
+    }
+    "streaming" {
+        never adaptive_streaming, LINKS;
+        never network_condition_monitoring, "use network_resilience.quality_monitoring";
+        never throughput_optimization, LINKS;
+        never latency_optimization, LINKS;
+        always automatic_retry: bool = "true", "`uploads.maxretries = 0` gives up at once";
+        always exponential_backoff: bool = "true",
+            "tries that failed are spread out for the sake of the upstream";
+        never circuit_breaker, "a link's state is its breaker: use network_resilience";
+        never max_retry_attempts, "use uploads.maxretries";
+        always retry_backoff_multiplier: Permille = "2.0", "delays double";
+        never quality_thresholds,
+            "use network_resilience.switch_threshold_latency and .switch_threshold_packet_loss";
+    }
+    "security" {
+        not_yet enablejwt: bool = "false", JWT;
+        not_yet jwtsecret: Hidden = "your-jwt-secret-here", JWT;
+        not_yet jwtalgorithm: String = "HS256", JWT;
+        not_yet jwtexpiration: Duration = "24h", JWT;
+        always hmac_algorithm: String = "SHA256", "servers in the field take no other";
+        never max_concurrent_uploads, "use relay.max_clients";
+        never max_concurrent_downloads, "use relay.max_clients";
+    }
+    "logging" {
+        never file, LOG_FILES;
+        never max_size, LOG_FILES;
+        never max_backups, LOG_FILES;
+        never max_age, LOG_FILES;
+        never compress, LOG_FILES;
+        never format, "logs are for people: programs use `--json` or the control socket";
+        never output, LOG_FILES;
+    }
+    "network_resilience" {
+        not_yet predictive_switching: bool = "true", PREDICTION;
+        never mobile_optimizations, MOBILE;
+        not_yet quality_degradation_threshold: Permille = "0.3", SCORES;
+        never switch_detection_interval,
+            "every observation is acted upon at once: use detection_interval for probes";
+        not_yet max_detection_interval: Duration = "10s",
+            "probes are paced by detection_interval and quality_check_interval";
+        not_yet rtt_warning_threshold: Duration = "200ms", SCORES;
+        not_yet rtt_critical_threshold: Duration = "1s", SCORES;
+        not_yet packet_loss_warning: Ppm = "2.0", SCORES;
+        not_yet packet_loss_critical: Ppm = "10.0", SCORES;
+        not_yet stability_minimum: Permille = "0.8", SCORES;
+        never mobile_buffer_size, MOBILE;
+        never mobile_chunk_size, MOBILE;
+        never mobile_retry_multiplier, "use uploads.maxretries";
+        never mobile_timeout_multiplier, MOBILE;
+    }
+    "network_interfaces.<pattern>" {
+        never buffer_size, SIZES;
+        never chunk_size, SIZES;
+        never timeout_multiplier, SIZES;
+    }
+    "handoff" {
+        always seamless_switching: bool = "true",
+            "uploads go on over a switch; network_resilience.auto_switch_enabled can forbid it";
+        always pause_transfers_on_switch: bool = "false", "a moved upload goes on at once";
+        always switch_notification_enabled: bool = "true",
+            "every switch is logged, and listed by `baton status`";
+        not_yet interface_quality_history: u32 = "50", SCORES;
+        not_yet performance_comparison_window: Duration = "5m", SCORES;
+        always handoff_strategy: String = "quality_based",
+            "order, then quality with a margin, is the one strategy";
+        not_yet min_quality_threshold: u32 = "70", SCORES;
+        not_yet quality_excellent: u32 = "90", SCORES;
+        not_yet quality_good: u32 = "70", SCORES;
+        not_yet quality_fair: u32 = "50", SCORES;
+        not_yet quality_poor: u32 = "30", SCORES;
+        never handoff_timeout, "a switch takes no time of its own: use upstream.connect_timeout";
+    }
+    "client_optimization" {
+        not_yet enabled: bool = "true", PROFILES;
+        not_yet learning_enabled: bool = "true", PROFILES;
+        not_yet adaptation_speed: String = "medium", PROFILES;
+        not_yet user_agent_analysis: bool = "true", PROFILES;
+        not_yet connection_fingerprinting: bool = "true", PROFILES;
+        not_yet performance_classification: bool = "true", PROFILES;
+    }
+    "client_optimization.strategy_mobile" {
+        not_yet buffer_size: Bytes = "32KB", PROFILES;
+        not_yet chunk_size: Bytes = "512KB", PROFILES;
+        not_yet retry_multiplier: Permille = "1.5", PROFILES;
+        not_yet timeout_multiplier: Permille = "2.0", PROFILES;
+    }
+    "client_optimization.strategy_desktop" {
+        not_yet buffer_size: Bytes = "128KB", PROFILES;
+        not_yet chunk_size: Bytes = "2MB", PROFILES;
+        not_yet retry_multiplier: Permille = "1.0", PROFILES;
+        not_yet timeout_multiplier: Permille = "1.0", PROFILES;
+    }
+    "client_optimization.strategy_server" {
+        not_yet buffer_size: Bytes = "512KB", PROFILES;
+        not_yet chunk_size: Bytes = "10MB", PROFILES;
+        not_yet retry_multiplier: Permille = "0.5", PROFILES;
+        not_yet timeout_multiplier: Permille = "0.5", PROFILES;
+    }
+    "client_network_support" {
+        not_yet session_based_tracking: bool = "true", PROFILES;
+        not_yet allow_ip_changes: bool = "true", PROFILES;
+        not_yet session_migration_timeout: Duration = "5m", PROFILES;
+        not_yet max_ip_changes_per_session: u32 = "10", PROFILES;
+        not_yet client_connection_detection: bool = "true", PROFILES;
+        not_yet adapt_to_client_network: bool = "true", PROFILES;
+    }
+    "monitoring" {
+        not_yet detailed_metrics: bool = "true", METRICS;
+        not_yet performance_tracking: bool = "true", METRICS;
+        not_yet client_analytics: bool = "true", PROFILES;
+        never realtime_interval, HISTORY;
+        never aggregate_interval, HISTORY;
+        never summary_interval, HISTORY;
+        never metrics_retention, HISTORY;
+        never performance_history, HISTORY;
+        not_yet client_profile_retention: Duration = "30d", PROFILES;
+    }
+    "experimental" {
+        never http3_support, HTTP;
+        never quic_protocol, HTTP;
+        never compression_negotiation, COMPRESSION;
+        never adaptive_compression, COMPRESSION;
+        never io_uring_support, IO;
+        never zero_copy_optimization, IO;
+        never memory_mapped_files, IO;
+        never ml_optimization, "decisions are rules that can be read: use network_resilience";
+        never predictive_caching, PREFETCH;
+        never intelligent_prefetching, PREFETCH;
+    }
+    "timeouts" {
+        never timeout_adaptation_factor, "use network_interfaces.CLASS.timeout_multiplier";
+    }
+    "deduplication" {
+        not_yet enabled: bool = "true", DEDUPLICATION;
+        not_yet directory: String = "/data/deduplication", DEDUPLICATION;
+        not_yet maxsize: Bytes = "1GB", DEDUPLICATION;
+        not_yet algorithm: String = "sha256", DEDUPLICATION;
+        not_yet cleanup_interval: Duration = "1h", DEDUPLICATION;
+    }
+    "iso" {
+        never enabled, ISO;
+        never mountpoint, ISO;
+        never size, ISO;
+        never charset, ISO;
+    }
+    "versioning" {
+        never enableversioning, VERSIONS;
+        never backend, VERSIONS;
+        never maxversions, VERSIONS;
+    }
+    "clamav" {
+        never clamavenabled, SCANNING;
+        never clamavsocket, SCANNING;
+    }
+};
+
+const PREDICTION: &str = "links are judged by what they do, not by what is predicted of them";
+const SCORES: &str =
+    "links have no quality score yet: network_resilience.switch_threshold_* decide";
+const PROFILES: &str = "clients are treated alike; there are no profiles of them";
+const DEDUPLICATION: &str = "the receiving end stores every file by itself";
+const JWT: &str = "tokens are v, v2, token and v3";
+const METRICS: &str = "there is no metrics page; `baton status --json` has the figures";
+const DOWNLOADS: &str = "GET goes upstream as it is, over one link from start to end";
+const POOL: &str =
+    "memory is fixed at start: use relay.pool_size, and network_interfaces.CLASS.buffer_size";
+const MOBILE: &str = "mobile links are classes: use network_interfaces.lte, .cellular or .5g";
+const CACHE: &str = "nothing is cached: put a caching proxy before the upstream";
+const HEADERS: &str = "answers pass through unchanged: set it at the upstream";
+const LOG_FILES: &str =
+    "logs go to the standard error: procd's logd or systemd's journal keeps and rotates them";
+const HISTORY: &str = "no history is kept: let Prometheus collect and keep figures";
+const SCANNING: &str = "files are not opened here: scan them where they are stored";
+const ISO: &str = "uploads are stored upstream: make the container there";
+const VERSIONS: &str = "files are stored upstream: keep versions there";
+const HTTP: &str =
+    "LAN clients and upload servers speak HTTP/1.1, and so does Baton: use a proxy upstream";
+const COMPRESSION: &str = "what is uploaded arrives byte for byte: compress at the client";
+const IO: &str = "the link is the bottleneck, not copying: nothing to set";
+const PREFETCH: &str = "nothing is fetched ahead: the way is up, and links cost money";
+const LINKS: &str = "links are judged as a whole: use network_resilience";
+const SIZES: &str = "sizes go by class: set `class` in [links.NAME], or the class's own section";
+
+/// Other spellings in use, and the keys that they mean.
+pub(crate) const SAME_AS: &[(&str, &str)] = &[
+    ("handoff.enabled", "network_resilience.auto_switch_enabled"),
+    ("handoff.seamless_handoff", "handoff.seamless_switching"),
+    ("server.metrics_enabled", "server.metricsenabled"),
+    ("network_interfaces.<pattern>", "links.<link>.priority"),
+    ("network_interfaces.<pattern>.priority", "links.<link>.priority"),
+];
+
+/// A text that is kept out of every output.
+#[derive(PartialEq)]
+struct Hidden(String);
+
+impl Setting for Hidden {
+    const EXAMPLE: &'static str = "";
+    const IS_SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        Ok(Self(text.to_owned()))
+    }
+}
