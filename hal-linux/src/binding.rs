@@ -20,12 +20,18 @@ pub(crate) enum BindError {
 /// (since Linux 5.7) while the socket is not bound yet. Where it may not, a source address does
 /// as well if a policy rule leads it out by the link; without one it would leave by the best link.
 pub(crate) fn socket(link: &str, path: &Path, kind: Type) -> Result<Socket, BindError> {
-    let domain = if path.address.is_some_and(|address| address.is_ipv6()) { Domain::IPV6 } else { Domain::IPV4 };
+    let domain = if path.address.is_some_and(|address| address.is_ipv6()) {
+        Domain::IPV6
+    } else {
+        Domain::IPV4
+    };
     let socket = Socket::new(domain, kind.nonblocking(), None).map_err(BindError::Socket)?;
     let is_bound = match socket.bind_device(Some(link.as_bytes())) {
         Ok(()) => true,
         Err(error) if is_refusal(&error) && path.has_source_rule => false,
-        Err(error) if is_refusal(&error) => return Err(BindError::NotPermitted(refusal(link, path))),
+        Err(error) if is_refusal(&error) => {
+            return Err(BindError::NotPermitted(refusal(link, path)));
+        }
         Err(error) => return Err(BindError::Socket(error)),
     };
     if let Some(address) = path.address

@@ -38,7 +38,8 @@ fn tcp_info() -> Capability {
     Capability {
         name: "tcp-info".to_owned(),
         present: socket.is_ok_and(|socket| tcp_info::stream_info(&socket).is_some()),
-        cost: "a silently dead link is noticed by the upstream's answers and by probes alone".to_owned(),
+        cost: "a silently dead link is noticed by the upstream's answers and by probes alone"
+            .to_owned(),
         mend: None,
     }
 }
@@ -46,12 +47,18 @@ fn tcp_info() -> Capability {
 /// A strict filter, which does no harm to the best link: while it is that, this is a warning.
 fn return_path(network: &Network, name: &str) -> Option<Capability> {
     let is_strict = network.with(|tables| {
-        tables.links.values().find(|link| link.name == *name).is_some_and(|link| tables.is_strict(link))
+        tables
+            .links
+            .values()
+            .find(|link| link.name == *name)
+            .is_some_and(|link| tables.is_strict(link))
     });
     is_strict.then(|| Capability {
         name: format!("return-path:{name}"),
         present: false,
-        cost: format!("rp_filter=1 drops what returns by {name} whenever another link's route is better"),
+        cost: format!(
+            "rp_filter=1 drops what returns by {name} whenever another link's route is better"
+        ),
         mend: Some(rp_filter_mend(name)),
     })
 }

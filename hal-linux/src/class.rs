@@ -25,7 +25,9 @@ pub struct Interface<'a> {
 /// The class of an interface; `sysfs` is where sysfs is mounted.
 pub fn classify(sysfs: &Path, interface: Interface<'_>) -> Class {
     let device = Device::open(sysfs, interface);
-    by_kernel(interface, device.as_ref()).or_else(|| by_name(interface.name)).unwrap_or(Class::Ethernet)
+    by_kernel(interface, device.as_ref())
+        .or_else(|| by_name(interface.name))
+        .unwrap_or(Class::Ethernet)
 }
 
 fn by_kernel(interface: Interface<'_>, device: Option<&Device>) -> Option<Class> {
@@ -36,8 +38,10 @@ fn by_kernel(interface: Interface<'_>, device: Option<&Device>) -> Option<Class>
 /// IFLA_INFO_KIND: what `ip link add type` calls it.
 fn by_creator(kind: &str) -> Option<Class> {
     match kind {
-        "wireguard" | "tun" | "gre" | "gretap" | "ip6gre" | "ip6gretap" | "ipip" | "ip6tnl" | "sit" | "vti"
-        | "vti6" | "xfrm" | "vxlan" | "geneve" | "ovpn" | "amneziawg" => Some(Class::Vpn),
+        "wireguard" | "tun" | "gre" | "gretap" | "ip6gre" | "ip6gretap" | "ipip" | "ip6tnl"
+        | "sit" | "vti" | "vti6" | "xfrm" | "vxlan" | "geneve" | "ovpn" | "amneziawg" => {
+            Some(Class::Vpn)
+        }
         "wwan" | "rmnet" => Some(Class::Lte),
         // veth, bridge, vlan, bond, ppp... carry anything: no evidence.
         _ => None,
@@ -48,7 +52,11 @@ fn by_hardware(interface: Interface<'_>) -> Option<Class> {
     match interface.hardware {
         libc::ARPHRD_PPP => Some(ppp(interface.name)),
         ARPHRD_RAWIP => Some(Class::Lte),
-        libc::ARPHRD_NONE | libc::ARPHRD_TUNNEL | libc::ARPHRD_TUNNEL6 | libc::ARPHRD_SIT | libc::ARPHRD_IPGRE
+        libc::ARPHRD_NONE
+        | libc::ARPHRD_TUNNEL
+        | libc::ARPHRD_TUNNEL6
+        | libc::ARPHRD_SIT
+        | libc::ARPHRD_IPGRE
         | ARPHRD_IP6GRE => Some(Class::Vpn),
         libc::ARPHRD_IEEE80211 => Some(Class::Wifi),
         _ => None,
@@ -133,14 +141,19 @@ impl Device {
             let text = self.read(&format!("device/{name}"))?;
             u8::from_str_radix(&text, 16).ok()
         };
-        let code = (field("bInterfaceClass")?, field("bInterfaceSubClass")?, field("bInterfaceProtocol")?);
+        let code =
+            (field("bInterfaceClass")?, field("bInterfaceSubClass")?, field("bInterfaceProtocol")?);
         match code {
             // MBIM; RNDIS in its three disguises; an iPhone.
-            (0x02, 0x0e, _) | (0xe0, 0x01, 0x03) | (0xef, 0x04, 0x01) | (0x02, 0x02, 0xff) | (0xff, 0xfd, 0x01) => {
-                Some(Class::Lte)
-            }
+            (0x02, 0x0e, _)
+            | (0xe0, 0x01, 0x03)
+            | (0xef, 0x04, 0x01)
+            | (0x02, 0x02, 0xff)
+            | (0xff, 0xfd, 0x01) => Some(Class::Lte),
             // ECM, EEM, NCM, and CDC's data interface.
-            (0x02, 0x06 | 0x0c | 0x0d, _) | (0x0a, _, _) => (self.is_local() || self.has_serial()).then_some(Class::Lte),
+            (0x02, 0x06 | 0x0c | 0x0d, _) | (0x0a, _, _) => {
+                (self.is_local() || self.has_serial()).then_some(Class::Lte)
+            }
             // A vendor's own: adapters and modems alike.
             (0xff, _, _) => self.has_serial().then_some(Class::Lte),
             _ => None,
@@ -149,7 +162,8 @@ impl Device {
 
     /// Whether the hardware address is locally administered (IEEE 802: bit 1 of the first octet).
     fn is_local(&self) -> bool {
-        let first = self.read("address").and_then(|text| u8::from_str_radix(text.get(..2)?, 16).ok());
+        let first =
+            self.read("address").and_then(|text| u8::from_str_radix(text.get(..2)?, 16).ok());
         first.is_some_and(|octet| octet & 0x02 != 0)
     }
 
@@ -157,8 +171,14 @@ impl Device {
     fn has_serial(&self) -> bool {
         let Ok(interface) = fs::canonicalize(self.0.join("device")) else { return false };
         let siblings = interface.parent().and_then(|device| fs::read_dir(device).ok());
-        let mut nodes = siblings.into_iter().flatten().flatten().filter_map(|sibling| fs::read_dir(sibling.path()).ok());
-        nodes.any(|nodes| nodes.flatten().any(|node| node.file_name().as_encoded_bytes().starts_with(b"tty")))
+        let mut nodes = siblings
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|sibling| fs::read_dir(sibling.path()).ok());
+        nodes.any(|nodes| {
+            nodes.flatten().any(|node| node.file_name().as_encoded_bytes().starts_with(b"tty"))
+        })
     }
 
     fn has(&self, name: &str) -> bool {

@@ -38,7 +38,9 @@ impl Record {
     fn address(self, data: &[u8]) -> Option<IpAddr> {
         match self {
             Self::A => <[u8; 4]>::try_from(data).ok().map(|octets| Ipv4Addr::from(octets).into()),
-            Self::Aaaa => <[u8; 16]>::try_from(data).ok().map(|octets| Ipv6Addr::from(octets).into()),
+            Self::Aaaa => {
+                <[u8; 16]>::try_from(data).ok().map(|octets| Ipv6Addr::from(octets).into())
+            }
         }
     }
 }

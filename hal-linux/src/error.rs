@@ -7,10 +7,18 @@ use std::io;
 pub(crate) fn kind(error: &io::Error) -> ErrorKind {
     match error.raw_os_error() {
         Some(
-            libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EHOSTDOWN | libc::ENODEV | libc::ENXIO
-            | libc::ENONET | libc::EADDRNOTAVAIL,
+            libc::ENETUNREACH
+            | libc::EHOSTUNREACH
+            | libc::ENETDOWN
+            | libc::EHOSTDOWN
+            | libc::ENODEV
+            | libc::ENXIO
+            | libc::ENONET
+            | libc::EADDRNOTAVAIL,
         ) => ErrorKind::Unreachable,
-        Some(libc::ECONNREFUSED | libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE) => ErrorKind::Refused,
+        Some(libc::ECONNREFUSED | libc::ECONNRESET | libc::ECONNABORTED | libc::EPIPE) => {
+            ErrorKind::Refused
+        }
         Some(libc::ETIMEDOUT) => ErrorKind::TimedOut,
         Some(libc::EPERM | libc::EACCES) => ErrorKind::NotPermitted,
         Some(_) | None => ErrorKind::Other,

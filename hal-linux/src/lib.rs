@@ -22,6 +22,6 @@ pub use arrival::arrival;
 pub use capabilities::{Capability, capabilities};
 pub use class::{Interface, classify};
 pub use links::{LinksError, LinksOptions, NetlinkLinks};
-pub use network::{Family, Network, Path};
+pub use network::{Family, Network};
 pub use resolve::ResolveOptions;
 pub use transport::{BoundStream, BoundTransport, TransportError, TransportOptions};

@@ -165,8 +165,12 @@ impl NetlinkLinks {
         };
         let read = match woken {
             Woken::Messages => return self.receive(),
-            Woken::Routing(read) => read.map(|routing| self.network.alter(|tables| tables.set_routing(routing))),
-            Woken::Everything(read) => read.map(|everything| self.network.alter(|tables| *tables = everything)),
+            Woken::Routing(read) => {
+                read.map(|routing| self.network.alter(|tables| tables.set_routing(routing)))
+            }
+            Woken::Everything(read) => {
+                read.map(|everything| self.network.alter(|tables| *tables = everything))
+            }
         };
         self.reading = Reading::Nothing;
         read.inspect_err(|_| self.stale = Stale::Everything)
@@ -174,9 +178,14 @@ impl NetlinkLinks {
 
     fn read_what_is_stale(&mut self) {
         match (&self.reading, self.stale) {
-            (Reading::Routing(_) | Reading::Everything(_), _) | (Reading::Nothing, Stale::Nothing) => return,
-            (Reading::Nothing, Stale::Routing) => self.reading = Reading::Routing(spawn_blocking(Routing::read)),
-            (Reading::Nothing, Stale::Everything) => self.reading = Reading::Everything(spawn_blocking(Tables::read)),
+            (Reading::Routing(_) | Reading::Everything(_), _)
+            | (Reading::Nothing, Stale::Nothing) => return,
+            (Reading::Nothing, Stale::Routing) => {
+                self.reading = Reading::Routing(spawn_blocking(Routing::read))
+            }
+            (Reading::Nothing, Stale::Everything) => {
+                self.reading = Reading::Everything(spawn_blocking(Tables::read))
+            }
         }
         self.stale = Stale::Nothing;
     }
@@ -214,14 +223,17 @@ impl NetlinkLinks {
             self.reported.remove(&name);
             return Some(LinkChange::Removed(name));
         }
-        let changed = current.into_values().find(|facts| self.reported.get(&facts.name) != Some(facts))?;
+        let changed =
+            current.into_values().find(|facts| self.reported.get(&facts.name) != Some(facts))?;
         self.reported.insert(changed.name.clone(), changed.clone());
         Some(LinkChange::Updated(changed))
     }
 
     fn current(&mut self, tables: &Tables) -> BTreeMap<LinkName, Facts> {
         self.proven.retain(|index| tables.links.contains_key(index));
-        self.classes.retain(|(index, name), _| tables.links.get(index).is_some_and(|link| link.name == *name));
+        self.classes.retain(|(index, name), _| {
+            tables.links.get(index).is_some_and(|link| link.name == *name)
+        });
         let mut current = BTreeMap::new();
         for link in tables.links.values() {
             if link.is_loopback() || self.options.ignores(&link.name) {
@@ -231,7 +243,8 @@ impl NetlinkLinks {
             if path.is_some() {
                 self.proven.insert(link.index);
             }
-            if self.proven.contains(&link.index) || self.options.configured.contains_key(&link.name) {
+            if self.proven.contains(&link.index) || self.options.configured.contains_key(&link.name)
+            {
                 current.insert(link.name.clone(), self.facts(tables, link, path));
             }
         }
@@ -245,7 +258,9 @@ impl NetlinkLinks {
     }
 
     fn facts(&mut self, tables: &Tables, link: &Link, path: Option<Path>) -> Facts {
-        let idle = || self.options.family.preferred().iter().find_map(|ip| tables.address(link, *ip, None));
+        let idle = || {
+            self.options.family.preferred().iter().find_map(|ip| tables.address(link, *ip, None))
+        };
         Facts {
             address: path.map_or_else(idle, |path| path.address),
             name: link.name.clone(),
@@ -264,7 +279,10 @@ impl NetlinkLinks {
         }
         *self.classes.entry((link.index, link.name.clone())).or_insert_with(|| {
             let (name, kind) = (link.name.as_str(), link.kind.as_deref());
-            classify(&self.options.sysfs, Interface { name, index: link.index, hardware: link.hardware, kind })
+            classify(
+                &self.options.sysfs,
+                Interface { name, index: link.index, hardware: link.hardware, kind },
+            )
         })
     }
 

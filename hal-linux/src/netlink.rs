@@ -1,14 +1,15 @@
 //! Netlink framing: requests out, messages and attributes in, and the socket.
 //!
-//! Written by hand: the handful of attributes read here would cost 330 KB of flash (a third of a
-//! small build) and five crates through netlink-packet-route.
+//! Written by hand: through netlink-packet-route the handful of attributes read here costs 330 KB
+//! of a stripped, size-optimised program, and five crates.
 
 mod message;
 
 pub(crate) use message::{Address, Hop, Ip, Link, Message, Netconf, Prefix, Route, Rule};
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, send, socket,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, send,
+    socket,
 };
 use std::{
     io::{self, IoSliceMut},
@@ -80,15 +81,16 @@ impl Socket {
         loop {
             let fd = self.fd.as_raw_fd();
             let mut iov = [IoSliceMut::new(&mut self.buf)];
-            let (len, sender, truncated) = match recvmsg::<NetlinkAddr>(fd, &mut iov, None, MsgFlags::empty()) {
-                Ok(message) => {
-                    let sender = message.address.map(|address| address.pid());
-                    (message.bytes, sender, message.flags.contains(MsgFlags::MSG_TRUNC))
-                }
-                Err(nix::Error::ENOBUFS) => return Ok(Received::Overrun),
-                Err(nix::Error::EINTR) => continue,
-                Err(error) => return Err(error.into()),
-            };
+            let (len, sender, truncated) =
+                match recvmsg::<NetlinkAddr>(fd, &mut iov, None, MsgFlags::empty()) {
+                    Ok(message) => {
+                        let sender = message.address.map(|address| address.pid());
+                        (message.bytes, sender, message.flags.contains(MsgFlags::MSG_TRUNC))
+                    }
+                    Err(nix::Error::ENOBUFS) => return Ok(Received::Overrun),
+                    Err(nix::Error::EINTR) => continue,
+                    Err(error) => return Err(error.into()),
+                };
             match (sender, truncated) {
                 (Some(0), false) => return Ok(Received::Datagram(&self.buf[..len])),
                 (Some(0), true) => return Ok(Received::Overrun),
@@ -139,7 +141,10 @@ pub(crate) fn dump(kind: u16, family: i32) -> io::Result<Vec<Message>> {
             return Ok(objects);
         }
     }
-    Err(io::Error::new(io::ErrorKind::ResourceBusy, "the tables change faster than they can be read"))
+    Err(io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        "the tables change faster than they can be read",
+    ))
 }
 
 /// One message of a datagram.
@@ -155,7 +160,8 @@ pub(crate) fn frames(datagram: &[u8]) -> impl Iterator<Item = Frame<'_>> {
     let mut rest = datagram;
     core::iter::from_fn(move || {
         let len = usize::try_from(u32_at(rest, 0)?).ok()?;
-        let frame = Frame { kind: u16_at(rest, 4)?, flags: u16_at(rest, 6)?, body: rest.get(HEADER..len)? };
+        let frame =
+            Frame { kind: u16_at(rest, 4)?, flags: u16_at(rest, 6)?, body: rest.get(HEADER..len)? };
         rest = rest.get(len.next_multiple_of(4)..).unwrap_or(&[]);
         Some(frame)
     })

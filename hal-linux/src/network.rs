@@ -2,7 +2,7 @@
 
 mod path;
 
-pub use path::Path;
+pub(crate) use path::Path;
 
 use crate::netlink::{self, Address, Hop, Ip, Link, Message, Netconf, Route, Rule};
 use baton_hal::LinkName;
@@ -107,7 +107,10 @@ impl Routing {
                     Message::Rule(rule) => routing.rules.push(rule),
                     // Routes to nowhere, and rules that do not concern us.
                     Message::RoutesChanged => {}
-                    Message::Link(_) | Message::LinkGone(_) | Message::Address(_) | Message::AddressGone(_)
+                    Message::Link(_)
+                    | Message::LinkGone(_)
+                    | Message::Address(_)
+                    | Message::AddressGone(_)
                     | Message::Netconf(_) => {}
                 }
             }

@@ -122,7 +122,9 @@ impl Resolver {
 
     fn of_another_link(&self, ip: Ip) -> Option<Vec<IpAddr>> {
         let found = self.found.borrow();
-        let mut others = found.iter().filter(|((_, family), found)| *family == ip && !found.addresses.is_empty());
+        let mut others = found
+            .iter()
+            .filter(|((_, family), found)| *family == ip && !found.addresses.is_empty());
         others.next().map(|(_, found)| found.addresses.clone())
     }
 
@@ -133,7 +135,8 @@ impl Resolver {
             Ip::V6 => Record::Aaaa,
         };
         let servers = self.servers(link);
-        let sockets: Vec<_> = servers.into_iter().filter_map(|server| self.socket(network, link, server)).collect();
+        let sockets: Vec<_> =
+            servers.into_iter().filter_map(|server| self.socket(network, link, server)).collect();
         if sockets.is_empty() {
             return None;
         }
@@ -167,7 +170,8 @@ impl Resolver {
 
     /// The servers to ask: those beyond the links first.
     fn servers(&self, link: &str) -> Vec<IpAddr> {
-        let texts = self.options.resolv_conf.iter().filter_map(|path| fs::read_to_string(path).ok());
+        let texts =
+            self.options.resolv_conf.iter().filter_map(|path| fs::read_to_string(path).ok());
         let mut servers = Vec::new();
         for text in texts {
             for server in text.lines().filter_map(|line| nameserver(line, link)) {
@@ -192,7 +196,12 @@ impl Resolver {
     }
 }
 
-fn first_answer(context: &mut Context<'_>, sockets: &[UdpSocket], question: &[u8], record: Record) -> Poll<Answer> {
+fn first_answer(
+    context: &mut Context<'_>,
+    sockets: &[UdpSocket],
+    question: &[u8],
+    record: Record,
+) -> Poll<Answer> {
     let mut buf = [0; dns::DATAGRAM];
     for socket in sockets {
         loop {
@@ -224,4 +233,35 @@ fn nameserver(line: &str, link: &str) -> Option<IpAddr> {
 /// Unguessable: the standard library keys its hash maps with the system's randomness.
 fn random_id() -> u16 {
     RandomState::new().build_hasher().finish() as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_name_no_server_of_this_link_are_passed_over() {
+        let named = |line| nameserver(line, "wwan0");
+
+        assert_eq!(named("nameserver 192.0.2.53"), "192.0.2.53".parse().ok());
+        assert_eq!(named("  nameserver\t2001:db8::53 # theirs"), "2001:db8::53".parse().ok());
+        assert_eq!(named("nameserver fe80::1%wwan0"), "fe80::1".parse().ok());
+        for line in [
+            "nameserver fe80::1%eth0",
+            "nameserver",
+            "nameserver x",
+            "search nameserver 192.0.2.53",
+            "# Interface",
+            "",
+        ] {
+            assert_eq!(named(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn ids_differ() {
+        let ids: std::collections::BTreeSet<_> = (0..64).map(|_| random_id()).collect();
+
+        assert!(ids.len() > 32, "{ids:?}");
+    }
 }

@@ -84,9 +84,13 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoLink(link) => write!(f, "no interface {link}"),
-            Self::NoWayOut(link) => write!(f, "{link} has no carrier, no address or no default route"),
+            Self::NoWayOut(link) => {
+                write!(f, "{link} has no carrier, no address or no default route")
+            }
             Self::NotPermitted(mend) => f.write_str(mend),
-            Self::Unresolved { host, link } => write!(f, "no address of {host} is known over {link}"),
+            Self::Unresolved { host, link } => {
+                write!(f, "no address of {host} is known over {link}")
+            }
             Self::Socket(error) => error.fmt(f),
         }
     }
@@ -131,7 +135,12 @@ impl BoundTransport {
         Self { options, network, resolver, last: Cell::new(None) }
     }
 
-    async fn connect_to(&self, link: &str, path: &Path, upstream: IpAddr) -> Result<TcpStream, TransportError> {
+    async fn connect_to(
+        &self,
+        link: &str,
+        path: &Path,
+        upstream: IpAddr,
+    ) -> Result<TcpStream, TransportError> {
         let socket = binding::socket(link, path, Type::STREAM)?;
         self.prepare(&socket).map_err(TransportError::Socket)?;
         let socket = TcpSocket::from_std_stream(socket.into());
@@ -152,7 +161,9 @@ impl BoundTransport {
             socket.set_tcp_notsent_lowat(most)?;
         }
         if let Some(silence) = options.keepalive {
-            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(silence).with_interval(silence))?;
+            socket.set_tcp_keepalive(
+                &TcpKeepalive::new().with_time(silence).with_interval(silence),
+            )?;
         }
         Ok(())
     }
@@ -164,7 +175,10 @@ impl BoundTransport {
         }
         let mut has_way_out = false;
         for ip in self.options.family.preferred() {
-            let Some(path) = self.network.path(link, *ip).filter(|path| path.address.is_some()) else { continue };
+            let Some(path) = self.network.path(link, *ip).filter(|path| path.address.is_some())
+            else {
+                continue;
+            };
             has_way_out = true;
             let mut addresses = self.resolver.resolve(&self.network, link, *ip).await;
             if !addresses.is_empty() {
@@ -188,7 +202,8 @@ impl Transport for BoundTransport {
         let (path, addresses) = self.addresses(link).await?;
         let (last, others) = addresses.split_last().expect("resolved to one address at least");
         for upstream in others {
-            if let Ok(Ok(stream)) = timeout(ATTEMPT, self.connect_to(link, &path, *upstream)).await {
+            if let Ok(Ok(stream)) = timeout(ATTEMPT, self.connect_to(link, &path, *upstream)).await
+            {
                 self.last.set(Some(*upstream));
                 return Ok(BoundStream(stream));
             }

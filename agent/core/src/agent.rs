@@ -4,8 +4,8 @@ use crate::links::{Links, Wake as LinkWake};
 use crate::pool::{BLOCK_SIZE, BlockId, Pool};
 use crate::upload::{Outlook, Standing, Upload};
 use crate::{
-    Attempt, Class, Dues, Duration, Instant, LinkId, LinkPolicy, Observation, Outcome, StateKind, Switch, UploadId,
-    UploadPolicy, UploadSpec, Verdict,
+    Attempt, Class, Dues, Duration, Instant, LinkId, LinkPolicy, Observation, Outcome, StateKind,
+    Switch, UploadId, UploadPolicy, UploadSpec, Verdict,
 };
 
 /// Something the outside world observed, or a client or an attempt did.
@@ -278,7 +278,11 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     /// The next moment at which [`Self::handle_timeout`] has work, and why.
     pub fn poll_timeout(&self, now: Instant) -> Option<(Instant, Wake)> {
         let links = self.links.poll_timeout().map(|(at, wake)| (at, Wake::Link(wake)));
-        let uploads = self.uploads.iter().flatten().filter_map(|upload| upload.poll_timeout(now, &self.policy.uploads));
+        let uploads = self
+            .uploads
+            .iter()
+            .flatten()
+            .filter_map(|upload| upload.poll_timeout(now, &self.policy.uploads));
         uploads.chain(links).min_by_key(|(at, _)| *at)
     }
 
@@ -311,7 +315,8 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     /// Takes one more block for an upload; `None`: wait until something is acknowledged.
     pub fn try_take_block(&mut self, id: UploadId) -> Option<BlockId> {
         let class = self.class_of(id);
-        let window = (self.policy.classes[class.index()].window_bytes as usize).div_ceil(BLOCK_SIZE) as u16;
+        let window =
+            (self.policy.classes[class.index()].window_bytes as usize).div_ceil(BLOCK_SIZE) as u16;
         let Self { uploads, pool, .. } = self;
         let upload = find(uploads, id)?;
         if upload.booked != class {
@@ -396,12 +401,17 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     }
 
     fn open(&mut self, now: Instant, id: UploadId, spec: UploadSpec) {
-        debug_assert_eq!(self.vacancy(), Some(id), "an id is taken by the event after it was given");
+        debug_assert_eq!(
+            self.vacancy(),
+            Some(id),
+            "an id is taken by the event after it was given"
+        );
         if self.vacancy() != Some(id) || !self.pool.try_admit() {
             return;
         }
         let seed = self.seed ^ u64::from(id.generation) << 8 ^ u64::from(id.slot);
-        self.uploads[usize::from(id.slot)] = Some(Upload::new(now, id, spec, &self.policy.uploads, seed));
+        self.uploads[usize::from(id.slot)] =
+            Some(Upload::new(now, id, spec, &self.policy.uploads, seed));
         // The standbys' connections are made now, so that a switch does not wait for a handshake.
         self.links.refresh(now);
     }
@@ -440,13 +450,16 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
                 StateKind::Absent | StateKind::Down => Standing::Gone,
                 StateKind::Failed => Standing::Failed,
                 StateKind::Suspect => Standing::Suspect,
-                StateKind::Settling | StateKind::Healthy | StateKind::HoldDown | StateKind::Suppressed => {
-                    Standing::Sound
-                }
+                StateKind::Settling
+                | StateKind::Healthy
+                | StateKind::HoldDown
+                | StateKind::Suppressed => Standing::Sound,
             };
             if let Some(srtt) = view.srtt {
-                let stretch = u32::from(self.policy.classes[view.spec.class.index()].timeout_percent);
-                outlook.patience[index] = ((srtt + 4 * view.rttvar) * stretch / 100).max(LEAST_PATIENCE);
+                let stretch =
+                    u32::from(self.policy.classes[view.spec.class.index()].timeout_percent);
+                outlook.patience[index] =
+                    ((srtt + 4 * view.rttvar) * stretch / 100).max(LEAST_PATIENCE);
             }
         }
         outlook
@@ -468,7 +481,9 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         let last = self.totals.switches.checked_sub(1).map(|count| count as usize % SWITCHES_KEPT);
         let record = (0..SWITCHES_KEPT)
             .filter_map(|back| Some((last? + SWITCHES_KEPT - back) % SWITCHES_KEPT))
-            .find(|index| self.switches[*index].is_some_and(|record| record.switch.from == Some(from)));
+            .find(|index| {
+                self.switches[*index].is_some_and(|record| record.switch.from == Some(from))
+            });
         match record {
             Some(index) if !is_active => {
                 if let Some(record) = &mut self.switches[index] {
@@ -485,7 +500,8 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         };
         let dues = take(switch.from, &mut self.ledger);
         take(switch.to, &mut self.ledger);
-        self.switches[self.totals.switches as usize % SWITCHES_KEPT] = Some(SwitchRecord { switch, dues });
+        self.switches[self.totals.switches as usize % SWITCHES_KEPT] =
+            Some(SwitchRecord { switch, dues });
         self.totals.switches += 1;
     }
 
@@ -503,7 +519,10 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     }
 }
 
-fn find<const LINKS: usize>(uploads: &mut [Option<Upload<LINKS>>], id: UploadId) -> Option<&mut Upload<LINKS>> {
+fn find<const LINKS: usize>(
+    uploads: &mut [Option<Upload<LINKS>>],
+    id: UploadId,
+) -> Option<&mut Upload<LINKS>> {
     uploads.get_mut(usize::from(id.slot))?.as_mut().filter(|upload| upload.id == id)
 }
 

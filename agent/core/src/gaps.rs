@@ -7,7 +7,7 @@ use crate::{Duration, rtt::GRANULARITY, smooth::Smoothed};
 /// What is smoothed is the longest gap of each round trip, not every gap: a transfer limited by
 /// its window draws a burst of short gaps and then a long one, every round trip anew, and the
 /// mean over all of them would take each long one for a stall.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Gaps {
     smoothed: Option<Smoothed>,
     rounds: u8,
@@ -18,6 +18,10 @@ pub(crate) struct Gaps {
 }
 
 impl Gaps {
+    pub(crate) const fn new() -> Self {
+        Self { smoothed: None, rounds: 0, longest: Duration::ZERO, elapsed: Duration::ZERO }
+    }
+
     /// Takes one gap, seen while data was in flight from its beginning to its end; `round_trip`
     /// is that of the path without a queue.
     ///

@@ -1,29 +1,31 @@
 //! What is believed of one link.
 //!
 //! ```text
-//!   Absent ──appeared──▶ Down ◀──carrier, address or route lost── every state below
-//!     ▲                   │
-//!     │                   │ all three there
-//!  vanished               ▼                                        ┌──────────────────┐
-//!  (from any)          (stand) ◀──────────────── life ─────────────┤      Failed      │
-//!                         │                                        └──────────────────┘
-//!        penalty high     │      failed lately      otherwise          ▲          ▲
-//!       ┌─────────────────┼───────────────┐─────────────┐              │ fault    │ fault,
-//!       ▼                               ▼               ▼              │ certain  │ another link
-//!   Suppressed ──penalty decayed──▶ HoldDown ──over─▶ Settling ───▶ Healthy       │ delivers
-//!       │                               │               │   up-delay   │          │
-//!       │                               │               │   and life   │          │
-//!       └───────────────┴── silence or a lost probe ────┴──────────────┴──▶ Suspect
-//!                                                  (stand) ◀─────── life ─────┘
+//!            appeared            carrier, address, route
+//!   Absent ───────────▶ Down ──────────────────────────────▶ (standing)
+//!     ▲                  ▲                                       ▲
+//!     └ vanished,        └ one of them lost,                     │
+//!       from any           from any                              │ life
+//!                                                                │
+//!   (standing) is the first of these that fits:                  │
+//!                                                                │
+//!     Suppressed   it failed too often        ┐                  │
+//!     HoldDown     it failed lately           │ silence, or      ├──────┐
+//!     Settling     it came up lately, or      ├────────────▶ Suspect    │
+//!                  was not heard since        │ a lost probe     │      │
+//!     Healthy      else                       ┘                  │ fault│
+//!        │                                                       ▼      │
+//!        └──────────────────── certain fault ────────────────▶ Failed ──┘
 //! ```
 //!
-//! *Life* is a proof of delivery, an answered probe or a connection made. A fault is *certain*
-//! if the kernel refuses to send or an impostor answers; silence and lost probes may as well be
-//! the upstream's fault, and condemn the link only once another one delivers.
+//! Time moves a link down the list. *Life* is a proof of delivery, an answered probe or a
+//! connection made. A fault is *certain* if the kernel refuses to send or an impostor answers;
+//! silence and lost probes may as well be the upstream's, and are the link's *fault* only once
+//! another link delivers.
 //!
 //! Every state but Absent and Down can carry an upload: the others only order the links.
 
-use crate::{Duration, Evidence, Fact, Fault, Instant, dampening::Dampening};
+use crate::{Evidence, Fact, Fault, Instant, LinkPolicy, dampening::Dampening};
 
 /// What is believed of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +121,10 @@ impl State {
     /// Whether it carries and nothing is held against it at the moment.
     pub(crate) const fn is_sound(self) -> bool {
         match self {
-            Self::Settling { .. } | Self::Healthy | Self::HoldDown { .. } | Self::Suppressed { .. } => true,
+            Self::Settling { .. }
+            | Self::Healthy
+            | Self::HoldDown { .. }
+            | Self::Suppressed { .. } => true,
             Self::Absent | Self::Down { .. } | Self::Suspect { .. } | Self::Failed { .. } => false,
         }
     }
@@ -156,13 +161,6 @@ impl StateKind {
             Self::Suppressed => "suppressed",
         }
     }
-}
-
-/// How long a link must earn trust: a part of the policy.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    pub(crate) up_delay: Duration,
-    pub(crate) hold_down: Duration,
 }
 
 /// The machine.
@@ -215,29 +213,29 @@ impl Health {
         }
     }
 
-    pub(crate) fn on_vanished(&mut self, now: Instant, patience: Patience) {
-        self.fall(now, patience, State::Absent);
+    pub(crate) fn on_vanished(&mut self, now: Instant, policy: &LinkPolicy) {
+        self.fall(now, policy, State::Absent);
         self.heard = None;
     }
 
     /// The kernel says that something is lost, or that nothing is.
-    pub(crate) fn on_facts(&mut self, now: Instant, patience: Patience, lost: Option<Fact>) {
+    pub(crate) fn on_facts(&mut self, now: Instant, policy: &LinkPolicy, lost: Option<Fact>) {
         match lost {
             _ if self.state == State::Absent => {}
             None if self.state.is_usable() => {}
-            None => self.rise(now, patience),
+            None => self.rise(now, policy),
             Some(lost) => {
-                self.fall(now, patience, State::Down { lost });
+                self.fall(now, policy, State::Down { lost });
                 self.heard = None;
             }
         }
     }
 
     /// The link delivered something.
-    pub(crate) fn on_life(&mut self, now: Instant, patience: Patience) {
+    pub(crate) fn on_life(&mut self, now: Instant, policy: &LinkPolicy) {
         self.on_faint_life(now);
         match self.state {
-            State::Failed { .. } => self.rise(now, patience),
+            State::Failed { .. } => self.rise(now, policy),
             State::Settling { until } => self.stand(now, until),
             State::Suspect { settled, .. } => {
                 self.false_alarms = self.false_alarms.saturating_add(1);
@@ -257,19 +255,21 @@ impl Health {
     }
 
     /// The link is silent where it should not be.
-    pub(crate) fn on_doubt(&mut self, now: Instant, patience: Patience) {
+    pub(crate) fn on_doubt(&mut self, now: Instant, policy: &LinkPolicy) {
         let settled = match self.state {
             State::Healthy => now,
             // It must stay up for the whole delay.
-            State::Settling { .. } => now + patience.up_delay,
-            State::HoldDown { until } | State::Suppressed { until } => until + patience.up_delay,
-            State::Absent | State::Down { .. } | State::Suspect { .. } | State::Failed { .. } => return,
+            State::Settling { .. } => now + policy.up_delay,
+            State::HoldDown { until } | State::Suppressed { until } => until + policy.up_delay,
+            State::Absent | State::Down { .. } | State::Suspect { .. } | State::Failed { .. } => {
+                return;
+            }
         };
         self.state = State::Suspect { since: now, settled };
     }
 
     /// The link does not work, and it is the link's fault.
-    pub(crate) fn on_fault(&mut self, now: Instant, patience: Patience, fault: Fault) {
+    pub(crate) fn on_fault(&mut self, now: Instant, policy: &LinkPolicy, fault: Fault) {
         match self.state {
             State::Absent | State::Down { .. } => {}
             State::Failed { since, .. } => self.state = State::Failed { since, fault },
@@ -277,16 +277,18 @@ impl Health {
             | State::Healthy
             | State::Suspect { .. }
             | State::HoldDown { .. }
-            | State::Suppressed { .. } => self.fall(now, patience, State::Failed { since: now, fault }),
+            | State::Suppressed { .. } => {
+                self.fall(now, policy, State::Failed { since: now, fault })
+            }
         }
     }
 
     /// Lets delays end.
-    pub(crate) fn on_timeout(&mut self, now: Instant, patience: Patience) {
+    pub(crate) fn on_timeout(&mut self, now: Instant, policy: &LinkPolicy) {
         match self.state {
             State::Settling { until } if until <= now => self.stand(now, until),
             State::HoldDown { until } | State::Suppressed { until } if until <= now => {
-                self.stand(now, until + patience.up_delay);
+                self.stand(now, until + policy.up_delay);
             }
             State::Absent
             | State::Down { .. }
@@ -304,14 +306,18 @@ impl Health {
         match self.state {
             State::Settling { until } => self.heard.map(|_| until),
             State::HoldDown { until } | State::Suppressed { until } => Some(until),
-            State::Absent | State::Down { .. } | State::Healthy | State::Suspect { .. } | State::Failed { .. } => None,
+            State::Absent
+            | State::Down { .. }
+            | State::Healthy
+            | State::Suspect { .. }
+            | State::Failed { .. } => None,
         }
     }
 
     /// Takes the place of a link that came back.
-    fn rise(&mut self, now: Instant, patience: Patience) {
+    fn rise(&mut self, now: Instant, policy: &LinkPolicy) {
         let reuse = self.dampening.suppressed_until(now).unwrap_or(now);
-        self.stand(now, reuse.max(self.held) + patience.up_delay);
+        self.stand(now, reuse.max(self.held) + policy.up_delay);
     }
 
     /// Takes the place of a link that works, and may count as healthy from `settled` on.
@@ -328,9 +334,9 @@ impl Health {
     }
 
     /// Goes out of service. One trouble counts once, however many states it runs through.
-    fn fall(&mut self, now: Instant, patience: Patience, to: State) {
+    fn fall(&mut self, now: Instant, policy: &LinkPolicy, to: State) {
         if self.state.is_working() {
-            self.held = now + patience.hold_down;
+            self.held = now + policy.hold_down;
             self.dampening.charge(now);
             self.failures = self.failures.saturating_add(1);
         }

@@ -9,11 +9,13 @@ mod agent;
 mod backoff;
 mod class;
 mod dampening;
+mod delivery;
 mod gaps;
 mod health;
 mod link;
 mod links;
 mod loss;
+mod monitor;
 mod policy;
 mod pool;
 mod probe;
@@ -27,7 +29,10 @@ pub mod token;
 mod upload;
 mod window;
 
-pub use agent::{Action, Agent, ClassLimits, Event, Policy, SWITCHES_KEPT, SwitchRecord, Totals, UploadView, Wake};
+pub use agent::{
+    Action, Agent, ClassLimits, Event, Policy, SWITCHES_KEPT, SwitchRecord, Totals, UploadView,
+    Wake,
+};
 pub use backoff::Backoff;
 pub use class::Class;
 pub use health::{State, StateKind};
@@ -38,4 +43,6 @@ pub use pool::{BLOCK_SIZE, BlockId, Chain, GUARANTEED, Pool};
 pub use rtt::RttEstimator;
 pub use switch::{Evidence, Fact, Fault, Reason, Switch};
 pub use time::{Duration, Instant};
-pub use upload::{Attempt, Dues, Failure, Outcome, Resume, UploadId, UploadPolicy, UploadSpec, Verdict};
+pub use upload::{
+    Attempt, Dues, Failure, Outcome, Resume, UploadId, UploadPolicy, UploadSpec, Verdict,
+};

@@ -2,7 +2,7 @@
 
 use crate::{
     Duration, Evidence, Instant, LinkId, LinkPolicy, LinkView, Observation, Reason, State, Switch,
-    link::Link,
+    monitor::Monitor,
     select::{self, Candidate},
 };
 use core::iter;
@@ -30,7 +30,7 @@ pub enum Wake {
 /// read [`Self::poll_timeout`]. What is said of a slot that does not exist is ignored.
 #[derive(Clone, Debug)]
 pub struct Links<const N: usize> {
-    links: [Link; N],
+    links: [Monitor; N],
     policy: LinkPolicy,
     seed: u64,
     wanted: Option<LinkId>,
@@ -50,7 +50,7 @@ impl<const N: usize> Links<N> {
     pub fn new(policy: LinkPolicy, seed: u64) -> Self {
         const { assert!(N > 0 && N <= u8::MAX as usize) };
         Self {
-            links: [Link::new(); N],
+            links: [Monitor::new(); N],
             policy,
             seed,
             wanted: None,
@@ -91,7 +91,8 @@ impl<const N: usize> Links<N> {
                 link.suspicion(&self.policy).map(|at| (at, Wake::Silence(id))),
                 self.commit(link).map(|at| (at, Wake::Commit(id))),
                 link.delay().map(|at| (at, Wake::Delay(id))),
-                link.probe_due(&self.policy, alarm, self.seed_of(id)).map(|at| (at, Wake::Probe(id))),
+                link.probe_due(&self.policy, alarm, self.seed_of(id))
+                    .map(|at| (at, Wake::Probe(id))),
                 link.probe_deadline().map(|at| (at, Wake::Answer(id))),
             ]
         });
@@ -167,14 +168,14 @@ impl<const N: usize> Links<N> {
 
     /// What is believed of a link.
     pub fn state(&self, id: LinkId) -> State {
-        self.get(id).map_or(State::Absent, Link::state)
+        self.get(id).map_or(State::Absent, Monitor::state)
     }
 
     /// A link, for display. A slot that does not exist looks like an absent link.
     pub fn view(&self, id: LinkId) -> LinkView {
         match self.get(id) {
             Some(link) => link.view(&self.policy),
-            None => Link::new().view(&self.policy),
+            None => Monitor::new().view(&self.policy),
         }
     }
 
@@ -199,16 +200,26 @@ impl<const N: usize> Links<N> {
         if let Some(id) = self.wanted
             && self.is_usable(id)
         {
-            return (self.active != Some(id)).then_some((Some(id), Reason::Manual, Evidence::Operator));
+            return (self.active != Some(id)).then_some((
+                Some(id),
+                Reason::Manual,
+                Evidence::Operator,
+            ));
         }
-        let best = (0..N).filter_map(|slot| self.candidate(LinkId(slot as u8))).min_by_key(|link| link.rank);
+        let best = (0..N)
+            .filter_map(|slot| self.candidate(LinkId(slot as u8)))
+            .min_by_key(|link| link.rank);
         let to = best.map(|best| best.rank.id);
         let Some(active) = self.active else {
             return best.map(|_| (to, Reason::Started, Evidence::Usable));
         };
         let (reason, evidence) = match (self.candidate(active), best) {
-            (Some(active), Some(best)) => select::challenge(&active, &best, &self.policy, self.rested <= now)?,
-            (None, Some(_) | None) | (Some(_), None) => (Reason::InterfaceDown, self.state(active).lack()?),
+            (Some(active), Some(best)) => {
+                select::challenge(&active, &best, &self.policy, self.rested <= now)?
+            }
+            (None, Some(_) | None) | (Some(_), None) => {
+                (Reason::InterfaceDown, self.state(active).lack()?)
+            }
         };
         Some((to, reason, evidence))
     }
@@ -218,11 +229,13 @@ impl<const N: usize> Links<N> {
             self.rested = now + self.policy.cooldown;
         }
         if let Some(left) = self.active
-            && let (Some(link), Reason::QualityDegradation) = (self.links.get_mut(usize::from(left.0)), reason)
+            && let (Some(link), Reason::QualityDegradation) =
+                (self.links.get_mut(usize::from(left.0)), reason)
         {
             link.on_left(now, &self.policy, evidence);
         }
-        let untold = self.switch.unwrap_or(Switch { at: now, from: self.active, to, reason, evidence });
+        let untold =
+            self.switch.unwrap_or(Switch { at: now, from: self.active, to, reason, evidence });
         self.switch = (untold.from != to).then_some(Switch { to, ..untold });
         self.active = to;
     }
@@ -234,24 +247,25 @@ impl<const N: usize> Links<N> {
     }
 
     /// When a suspect link is given up, as far as time alone decides it.
-    fn commit(&self, link: &Link) -> Option<Instant> {
-        link.commit(&self.policy).filter(|_| link.suspected().is_some_and(|since| self.is_upstream_reached(since)))
+    fn commit(&self, link: &Monitor) -> Option<Instant> {
+        link.commit(&self.policy)
+            .filter(|_| link.suspected().is_some_and(|since| self.is_upstream_reached(since)))
     }
 
     /// When the latest suspicion began.
     fn alarm(&self) -> Option<Instant> {
-        self.links.iter().filter_map(Link::suspected).max()
+        self.links.iter().filter_map(Monitor::suspected).max()
     }
 
     fn candidate(&self, id: LinkId) -> Option<Candidate> {
         self.get(id)?.candidate(id, self.active == Some(id), &self.policy)
     }
 
-    fn get(&self, id: LinkId) -> Option<&Link> {
+    fn get(&self, id: LinkId) -> Option<&Monitor> {
         self.links.get(usize::from(id.0))
     }
 
-    fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+    fn iter(&self) -> impl Iterator<Item = (LinkId, &Monitor)> {
         (0u8..).map(LinkId).zip(&self.links)
     }
 

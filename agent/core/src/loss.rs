@@ -32,7 +32,9 @@ impl Loss {
 
     /// Lost parts per million of what was sent; `None` if too little was sent to tell.
     pub(crate) fn ppm(&self) -> Option<u32> {
-        let sum = |field: fn(&Count) -> u32| self.window.buckets().map(|count| u64::from(field(count))).sum::<u64>();
+        let sum = |field: fn(&Count) -> u32| {
+            self.window.buckets().map(|count| u64::from(field(count))).sum::<u64>()
+        };
         let (sent, lost) = (sum(|count| count.sent), sum(|count| count.lost));
         // A loss may belong to a segment of an earlier bucket: more can be lost than was sent.
         (sent >= LEAST_SENT).then(|| (lost.min(sent) * 1_000_000 / sent) as u32)

@@ -37,30 +37,35 @@ pub struct LinkPolicy {
     pub quality_interval: Duration,
     /// Hysteresis: a degraded link yields only to one whose score is better by as much. 10.
     pub margin: u8,
-    /// The least time between two switches for quality, and how long a link so left is passed
-    /// over; each time it must be left again soon after doubles the latter. 30 s.
+    /// The least time between two switches for quality. A link so left is passed over for twice
+    /// as long, and again twice as long each time it must be left again soon after. 30 s.
     pub cooldown: Duration,
     /// Whether the active link may change while it works: for quality, or to fail back.
     pub auto_switch: bool,
 }
 
+impl LinkPolicy {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        up_delay: Duration::from_secs(2),
+        hold_down: Duration::from_secs(5),
+        suspect_floor: Duration::from_millis(60),
+        commit_floor: Duration::from_millis(500),
+        probe_idle: Duration::from_secs(5),
+        probe_idle_metered: Duration::from_secs(60),
+        probe_timeout: Duration::from_secs(1),
+        metered_probes_per_hour: 120,
+        latency_max: Duration::from_millis(500),
+        loss_max_ppm: 50_000,
+        quality_interval: Duration::from_secs(5),
+        margin: 10,
+        cooldown: Duration::from_secs(30),
+        auto_switch: true,
+    };
+}
+
 impl Default for LinkPolicy {
     fn default() -> Self {
-        Self {
-            up_delay: Duration::from_secs(2),
-            hold_down: Duration::from_secs(5),
-            suspect_floor: Duration::from_millis(60),
-            commit_floor: Duration::from_millis(500),
-            probe_idle: Duration::from_secs(5),
-            probe_idle_metered: Duration::from_secs(60),
-            probe_timeout: Duration::from_secs(1),
-            metered_probes_per_hour: 120,
-            latency_max: Duration::from_millis(500),
-            loss_max_ppm: 50_000,
-            quality_interval: Duration::from_secs(5),
-            margin: 10,
-            cooldown: Duration::from_secs(30),
-            auto_switch: true,
-        }
+        Self::DEFAULT
     }
 }

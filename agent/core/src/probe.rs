@@ -18,8 +18,12 @@ pub(crate) struct Prober {
 enum Flight {
     Idle,
     /// Somebody wants to know how the link is, now.
-    Wanted { since: Instant },
-    Waiting { deadline: Instant },
+    Wanted {
+        since: Instant,
+    },
+    Waiting {
+        deadline: Instant,
+    },
 }
 
 /// How fast to probe.
@@ -72,11 +76,12 @@ impl Prober {
                 (Some(last), None) => last + spread(pace.idle, pace.seed ^ last.as_micros()),
                 (Some(last), Some(since)) => {
                     let age = last.saturating_since(since);
-                    since.max(last + (age / 4).max(QUICK).min(pace.idle))
+                    last + (age / 4).max(QUICK).min(pace.idle)
                 }
             },
         };
-        let afford = pace.budget.map_or(Instant::ZERO, |interval| self.spent - interval * (BURST - 1));
+        let afford =
+            pace.budget.map_or(Instant::ZERO, |interval| self.spent - interval * (BURST - 1));
         Some(due.max(afford))
     }
 

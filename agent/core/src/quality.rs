@@ -21,9 +21,14 @@ enum Grade {
     /// Bad at the last look: once is no verdict.
     Doubtful,
     /// Bad at two looks in a row.
-    Degraded { why: Evidence },
+    Degraded {
+        why: Evidence,
+    },
     /// Left because degraded. An idle link's loss can't be measured, so only time clears it.
-    Penance { until: Instant, why: Evidence },
+    Penance {
+        until: Instant,
+        why: Evidence,
+    },
 }
 
 impl Quality {
@@ -76,8 +81,13 @@ impl Quality {
         self.grade = match (self.grade, self.complaint(policy)) {
             (grade @ Grade::Penance { until, .. }, _) if now < until => grade,
             (Grade::Good, Some(_)) => Grade::Doubtful,
-            (Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. }, Some(why)) => Grade::Degraded { why },
-            (Grade::Good | Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. }, None) => Grade::Good,
+            (Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. }, Some(why)) => {
+                Grade::Degraded { why }
+            }
+            (
+                Grade::Good | Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. },
+                None,
+            ) => Grade::Good,
         };
     }
 
@@ -89,13 +99,15 @@ impl Quality {
         }
     }
 
-    /// The link was left for its quality. Each time this happens again before it served as long
-    /// as it was passed over doubles the time: however the measurements come and go, a bad link
-    /// is tried ever more rarely.
+    /// The link was left for its quality. It is passed over for two cooldowns, so that every other
+    /// link is tried before it is again. Being left once more before it served as long as it was
+    /// passed over doubles the time: however the measurements come and go, a bad link is tried
+    /// ever more rarely.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         let served = now.saturating_since(self.penance_end);
-        let longer = if served > self.penance { Duration::ZERO } else { self.penance.saturating_mul(2) };
-        self.penance = longer.min(LONGEST_PENANCE).max(policy.cooldown);
+        let longer =
+            if served > self.penance { Duration::ZERO } else { self.penance.saturating_mul(2) };
+        self.penance = longer.min(LONGEST_PENANCE).max(policy.cooldown.saturating_mul(2));
         self.penance_end = now + self.penance;
         self.grade = Grade::Penance { until: self.penance_end, why };
     }

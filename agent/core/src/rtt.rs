@@ -36,9 +36,9 @@ impl RttEstimator {
     /// RTO: how long to wait for an answer, but no less than `floor`, which (2.4) would have at
     /// 1 s, and (2.5) no more than 60 s. (2.1): 1 s before the first sample.
     pub fn rto(&self, floor: Duration) -> Duration {
-        let rto = self
-            .smoothed
-            .map_or(INITIAL_RTO, |smoothed| smoothed.mean() + (smoothed.deviation() * 4).max(GRANULARITY));
+        let rto = self.smoothed.map_or(INITIAL_RTO, |smoothed| {
+            smoothed.mean() + (smoothed.deviation() * 4).max(GRANULARITY)
+        });
         rto.max(floor).min(LONGEST_RTO)
     }
 }

@@ -79,7 +79,8 @@ pub(crate) fn challenge(
     }
     match active.state {
         State::Failed { fault, .. } => {
-            return (best.rank.tier < Tier::Failed).then_some((fault.reason(), Evidence::Faulty(fault)));
+            return (best.rank.tier < Tier::Failed)
+                .then_some((fault.reason(), Evidence::Faulty(fault)));
         }
         // At start the links come one by one, and the first is not the best for being first.
         State::Settling { .. } if !active.is_proved && best.rank.tier == Tier::Settling => {}

@@ -107,6 +107,10 @@ pub enum Fact {
     Route,
 }
 
+impl Fact {
+    pub(crate) const ALL: [Self; 3] = [Self::Carrier, Self::Address, Self::Route];
+}
+
 /// How a link that the kernel takes for good failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

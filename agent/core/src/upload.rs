@@ -191,7 +191,13 @@ pub(crate) struct Upload<const LINKS: usize> {
 }
 
 impl<const LINKS: usize> Upload<LINKS> {
-    pub(crate) fn new(now: Instant, id: UploadId, spec: UploadSpec, policy: &UploadPolicy, seed: u64) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        id: UploadId,
+        spec: UploadSpec,
+        policy: &UploadPolicy,
+        seed: u64,
+    ) -> Self {
         Self {
             id,
             spec,
@@ -241,7 +247,9 @@ impl<const LINKS: usize> Upload<LINKS> {
             Outcome::Created => {
                 self.created = true;
                 // One resource is enough: the first stays.
-                for lane in self.lanes.iter_mut().filter(|lane| matches!(lane, Lane::Creating { .. })) {
+                for lane in
+                    self.lanes.iter_mut().filter(|lane| matches!(lane, Lane::Creating { .. }))
+                {
                     lane.drop_at(now);
                 }
                 self.on_offset(now, link, attempt, 0);
@@ -342,7 +350,10 @@ impl<const LINKS: usize> Upload<LINKS> {
             Failure::Gone => return self.end(Verdict::Refused(404)),
             Failure::Refused(status) => return self.end(Verdict::Refused(status)),
         };
-        debug_assert!(lane.attempt() == Some(attempt), "outcomes of void attempts are dropped before");
+        debug_assert!(
+            lane.attempt() == Some(attempt),
+            "outcomes of void attempts are dropped before"
+        );
         *self.lane(link) = Lane::Resting { until: now + delay };
     }
 
@@ -356,7 +367,9 @@ impl<const LINKS: usize> Upload<LINKS> {
     /// An append met another offset than its own. The connection stays good.
     fn on_conflict(&mut self, now: Instant, link: LinkId, attempt: Attempt, offset: u64) {
         let until = match *self.lane(link) {
-            Lane::Appending { from, .. } if from != offset => return self.on_offset(now, link, attempt, offset),
+            Lane::Appending { from, .. } if from != offset => {
+                return self.on_offset(now, link, attempt, offset);
+            }
             // The same offset again: what we hold and what it holds agree, and still it refuses.
             Lane::Appending { .. } => now + self.retry_delay(),
             Lane::Idle

@@ -50,48 +50,39 @@ pub trait Rig {
     async fn accept(&self) -> (LinkName, Self::Peer);
 }
 
-/// Every case, by the sentence it checks.
-pub const CASES: &[&str] = &[
-    "existing_links_are_reported_first",
-    "lost_carrier_is_reported_and_so_is_its_return",
-    "link_without_default_route_has_no_metric",
-    "link_without_address_has_none",
-    "removed_link_is_removed",
-    "changes_survive_a_dropped_call",
-    "stream_leaves_by_its_link_though_another_is_better",
-    "unusable_link_is_unreachable",
-    "refusal_is_the_peers_not_the_links",
-    "bytes_arrive_whole_and_in_order_both_ways",
-    "peer_that_closes_ends_the_stream",
-    "aborted_stream_is_reset",
-    "writer_waits_for_a_peer_that_does_not_read",
-    "acknowledged_bytes_are_counted_exactly",
-    "silence_shows_as_old_unacknowledged_data",
-    "silent_link_heals_without_loss",
-];
+macro_rules! cases {
+    ($($case:ident,)+) => {
+        /// Every case, by the sentence it checks.
+        pub const CASES: &[&str] = &[$(stringify!($case)),+];
 
-/// Checks the case of that name.
-pub async fn run<R: Rig>(case: &str, rig: R) {
-    let mut bench = Bench::open(rig).await;
-    match case {
-        "existing_links_are_reported_first" => bench.existing_links().await,
-        "lost_carrier_is_reported_and_so_is_its_return" => bench.carrier().await,
-        "link_without_default_route_has_no_metric" => bench.route().await,
-        "link_without_address_has_none" => bench.address().await,
-        "removed_link_is_removed" => bench.removal().await,
-        "changes_survive_a_dropped_call" => bench.dropped_call().await,
-        "stream_leaves_by_its_link_though_another_is_better" => bench.binding().await,
-        "unusable_link_is_unreachable" => bench.unreachable().await,
-        "refusal_is_the_peers_not_the_links" => bench.refusal().await,
-        "bytes_arrive_whole_and_in_order_both_ways" => bench.bytes().await,
-        "peer_that_closes_ends_the_stream" => bench.peer_closes().await,
-        "aborted_stream_is_reset" => bench.abort().await,
-        "writer_waits_for_a_peer_that_does_not_read" => bench.back_pressure().await,
-        "acknowledged_bytes_are_counted_exactly" => bench.acknowledged().await,
-        "silence_shows_as_old_unacknowledged_data" => bench.silence().await,
-        "silent_link_heals_without_loss" => bench.healing().await,
-        other => panic!("no case is called {other}"),
-    }
+        /// Checks the case of that name.
+        pub async fn run<R: Rig>(case: &str, rig: R) {
+            let mut bench = Bench::open(rig).await;
+            match case {
+                $(stringify!($case) => bench.$case().await,)+
+                other => panic!("no case is called {other}"),
+            }
+        }
+    };
+}
+
+cases! {
+    existing_links_are_reported_first,
+    lost_carrier_is_reported_and_so_is_its_return,
+    link_without_default_route_has_no_metric,
+    link_without_address_has_none,
+    removed_link_is_removed,
+    changes_survive_a_dropped_call,
+    stream_leaves_by_its_link_though_another_is_better,
+    unusable_link_is_unreachable,
+    refusal_is_the_peers_not_the_links,
+    bytes_arrive_whole_and_in_order_both_ways,
+    peer_that_closes_ends_the_stream,
+    aborted_stream_is_reset,
+    writer_waits_for_a_peer_that_does_not_read,
+    acknowledged_bytes_are_counted_exactly,
+    silence_shows_as_old_unacknowledged_data,
+    silent_link_heals_without_loss,
 }
 
 /// Longer than anything here takes on a busy machine: TCP's retransmission after a silence of a
@@ -114,7 +105,11 @@ impl<R: Rig> Bench<R> {
     async fn open(rig: R) -> Self {
         let (links, transport) = rig.open().await;
         let mut bench = Self { rig, links, transport, known: BTreeMap::new() };
-        bench.until("both links are usable", |links| usable(links, R::BEST) && usable(links, R::OTHER)).await;
+        bench
+            .until("both links are usable", |links| {
+                usable(links, R::BEST) && usable(links, R::OTHER)
+            })
+            .await;
         bench
     }
 
@@ -122,7 +117,8 @@ impl<R: Rig> Bench<R> {
     async fn until(&mut self, what: &str, holds: impl Fn(&BTreeMap<LinkName, Facts>) -> bool) {
         while !holds(&self.known) {
             let change = timeout(PATIENCE, self.links.changed()).await;
-            let change = change.unwrap_or_else(|_| panic!("never seen: {what}; known: {:#?}", self.known));
+            let change =
+                change.unwrap_or_else(|_| panic!("never seen: {what}; known: {:#?}", self.known));
             match change.expect("links can be observed") {
                 LinkChange::Updated(facts) => {
                     let old = self.known.insert(facts.name.clone(), facts.clone());
@@ -143,7 +139,7 @@ impl<R: Rig> Bench<R> {
         (near.expect("the upstream listens"), came_by, far)
     }
 
-    async fn existing_links(&mut self) {
+    async fn existing_links_are_reported_first(&mut self) {
         let (best, other) = (&self.known[R::BEST], &self.known[R::OTHER]);
 
         assert!(best.metric < other.metric, "{best:?} is better than {other:?}");
@@ -151,7 +147,7 @@ impl<R: Rig> Bench<R> {
         assert_ne!(best.address, other.address);
     }
 
-    async fn carrier(&mut self) {
+    async fn lost_carrier_is_reported_and_so_is_its_return(&mut self) {
         self.rig.apply(R::BEST, Fault::Carrier(false)).await;
         self.until("carrier lost", |links| !links[R::BEST].carrier).await;
 
@@ -162,7 +158,7 @@ impl<R: Rig> Bench<R> {
         self.until("carrier back", |links| usable(links, R::BEST)).await;
     }
 
-    async fn route(&mut self) {
+    async fn link_without_default_route_has_no_metric(&mut self) {
         let index = self.known[R::BEST].index;
 
         self.rig.apply(R::BEST, Fault::Route(false)).await;
@@ -174,7 +170,7 @@ impl<R: Rig> Bench<R> {
         assert_eq!(self.known[R::BEST].index, index);
     }
 
-    async fn address(&mut self) {
+    async fn link_without_address_has_none(&mut self) {
         self.rig.apply(R::BEST, Fault::Address(false)).await;
         self.until("address lost", |links| links[R::BEST].address.is_none()).await;
         assert!(!self.known[R::BEST].is_usable());
@@ -183,34 +179,36 @@ impl<R: Rig> Bench<R> {
         self.until("address back", |links| links[R::BEST].address.is_some()).await;
     }
 
-    async fn removal(&mut self) {
+    async fn removed_link_is_removed(&mut self) {
         self.rig.apply(R::OTHER, Fault::Remove).await;
         self.until("interface gone", |links| !links.contains_key(R::OTHER)).await;
         assert!(usable(&self.known, R::BEST));
     }
 
-    async fn dropped_call(&mut self) {
+    async fn changes_survive_a_dropped_call(&mut self) {
         let idle = timeout(WHILE, self.links.changed()).await;
         assert!(idle.is_err(), "nothing changed: {idle:?}", idle = idle.map(|change| change.ok()));
 
         self.rig.apply(R::BEST, Fault::Carrier(false)).await;
         for _ in 0..10 {
             // Polled once and dropped, whatever it was about to do.
-            if let Ok(Ok(LinkChange::Updated(facts))) = timeout(Duration::ZERO, self.links.changed()).await {
+            if let Ok(Ok(LinkChange::Updated(facts))) =
+                timeout(Duration::ZERO, self.links.changed()).await
+            {
                 self.known.insert(facts.name.clone(), facts);
             }
         }
         self.until("carrier lost", |links| !links[R::BEST].carrier).await;
     }
 
-    async fn binding(&mut self) {
+    async fn stream_leaves_by_its_link_though_another_is_better(&mut self) {
         for link in [R::OTHER, R::BEST] {
             let (_near, came_by, _far) = self.connect(link).await;
             assert_eq!(came_by, link);
         }
     }
 
-    async fn unreachable(&mut self) {
+    async fn unusable_link_is_unreachable(&mut self) {
         let absent = self.transport.connect("no-such-link").await;
         assert_eq!(absent.err().map(|error| error.kind()), Some(ErrorKind::Unreachable));
 
@@ -223,7 +221,7 @@ impl<R: Rig> Bench<R> {
         assert_eq!(came_by, R::OTHER, "one link down leaves the other alone");
     }
 
-    async fn refusal(&mut self) {
+    async fn refusal_is_the_peers_not_the_links(&mut self) {
         self.rig.apply(R::OTHER, Fault::Refuse(true)).await;
         let refused = soon("an answer", self.transport.connect(R::OTHER)).await;
         assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::Refused));
@@ -233,18 +231,24 @@ impl<R: Rig> Bench<R> {
         assert_eq!(came_by, R::OTHER);
     }
 
-    async fn bytes(&mut self) {
+    async fn bytes_arrive_whole_and_in_order_both_ways(&mut self) {
         let (near, _, far) = self.connect(R::OTHER).await;
         let sent = pattern(1 << 20);
 
-        let ((), up) = soon("a mebibyte up", async { tokio::join!(write_all(&near, &sent), read_n(&far, sent.len())) }).await;
+        let ((), up) = soon("a mebibyte up", async {
+            tokio::join!(write_all(&near, &sent), read_n(&far, sent.len()))
+        })
+        .await;
         assert!(up == sent);
 
-        let ((), down) = soon("a mebibyte down", async { tokio::join!(write_all(&far, &sent), read_n(&near, sent.len())) }).await;
+        let ((), down) = soon("a mebibyte down", async {
+            tokio::join!(write_all(&far, &sent), read_n(&near, sent.len()))
+        })
+        .await;
         assert!(down == sent);
     }
 
-    async fn peer_closes(&mut self) {
+    async fn peer_that_closes_ends_the_stream(&mut self) {
         let (near, _, far) = self.connect(R::BEST).await;
         write_all(&far, b"last words").await;
         drop(far);
@@ -255,7 +259,7 @@ impl<R: Rig> Bench<R> {
         }
     }
 
-    async fn abort(&mut self) {
+    async fn aborted_stream_is_reset(&mut self) {
         let (near, _, far) = self.connect(R::BEST).await;
         write_all(&near, b"x").await;
         soon("a byte", read_n(&far, 1)).await;
@@ -266,7 +270,7 @@ impl<R: Rig> Bench<R> {
         assert_eq!(end.err().map(|error| error.kind()), Some(ErrorKind::Refused));
     }
 
-    async fn back_pressure(&mut self) {
+    async fn writer_waits_for_a_peer_that_does_not_read(&mut self) {
         let (near, _, far) = self.connect(R::BEST).await;
         let block = pattern(64 * 1024);
 
@@ -281,7 +285,7 @@ impl<R: Rig> Bench<R> {
         soon("room again", near.writable()).await;
     }
 
-    async fn acknowledged(&mut self) {
+    async fn acknowledged_bytes_are_counted_exactly(&mut self) {
         let (near, _, far) = self.connect(R::BEST).await;
         let Some(start) = near.info() else { return };
         assert_eq!((start.acked_bytes, start.unacked_segments), (0, 0));
@@ -301,7 +305,7 @@ impl<R: Rig> Bench<R> {
         assert!(info.last_ack < PATIENCE);
     }
 
-    async fn silence(&mut self) {
+    async fn silence_shows_as_old_unacknowledged_data(&mut self) {
         let (near, _, far) = self.connect(R::OTHER).await;
         write_all(&near, b"heard").await;
         soon("the bytes", read_n(&far, 5)).await;
@@ -317,7 +321,7 @@ impl<R: Rig> Bench<R> {
         assert!(now.last_ack >= WHILE, "{now:?}");
     }
 
-    async fn healing(&mut self) {
+    async fn silent_link_heals_without_loss(&mut self) {
         let (near, _, far) = self.connect(R::OTHER).await;
         self.rig.apply(R::OTHER, Fault::Silence(true)).await;
         write_all(&near, b"held back").await;

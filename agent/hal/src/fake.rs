@@ -191,7 +191,8 @@ impl State {
     fn pick(&mut self, choices: usize) -> usize {
         let Some(seed) = &mut self.shuffle else { return 0 };
         // Knuth's MMIX generator: its high bits are random enough to permute a few links.
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed =
+            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (*seed >> 33) as usize % choices
     }
 }
@@ -208,7 +209,8 @@ impl FakeLinks {
     fn next_change(&mut self) -> Option<LinkChange> {
         let mut state = self.fake.0.state.borrow_mut();
         let gone = self.reported.keys().filter(|name| !state.links.contains_key(*name));
-        let new = state.links.iter().filter(|(name, facts)| self.reported.get(*name) != Some(facts));
+        let new =
+            state.links.iter().filter(|(name, facts)| self.reported.get(*name) != Some(facts));
         let changes: Vec<_> = gone
             .map(|name| LinkChange::Removed(name.clone()))
             .chain(new.map(|(_, facts)| LinkChange::Updated(facts.clone())))

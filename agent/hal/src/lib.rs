@@ -3,7 +3,7 @@
 //! A backend implements [`Links`] (which links exist and what the kernel says of them) and
 //! [`Transport`] (byte streams bound to one link). Drivers depend on these traits alone, so that
 //! the same relay runs on rtnetlink and bound sockets, on links emulated over loopback, and on
-//! the [`fake`].
+//! the fake (feature `fake`).
 #![forbid(unsafe_code)]
 
 mod clock;

@@ -40,12 +40,18 @@ impl Rig for InMemory {
                 facts.carrier = up;
                 facts.metric = whole.metric.filter(|_| up);
             }),
-            Fault::Route(on) => self.0.update(name, |facts| facts.metric = whole.metric.filter(|_| on)),
-            Fault::Address(on) => self.0.update(name, |facts| facts.address = whole.address.filter(|_| on)),
+            Fault::Route(on) => {
+                self.0.update(name, |facts| facts.metric = whole.metric.filter(|_| on))
+            }
+            Fault::Address(on) => {
+                self.0.update(name, |facts| facts.address = whole.address.filter(|_| on))
+            }
             Fault::Remove => self.0.remove(name),
             Fault::Silence(on) => self.0.condition(name, |conditions| conditions.silent = on),
             Fault::Refuse(on) => {
-                self.0.condition(name, |conditions| conditions.refuse = on.then_some(ErrorKind::Refused));
+                self.0.condition(name, |conditions| {
+                    conditions.refuse = on.then_some(ErrorKind::Refused)
+                });
             }
         }
     }
@@ -72,7 +78,8 @@ fn link(name: &str, index: u8) -> Facts {
 fn passes_the_conformance_suite() {
     for case in conformance::CASES {
         println!("{case}");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.unwrap().block_on(async { conformance::run(case, InMemory::new()).await });
     }
 }

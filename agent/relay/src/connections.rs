@@ -40,7 +40,8 @@ impl<T: Transport> Connections<T> {
     fn take(&self, link: LinkId) -> Option<Rc<T::Stream>> {
         let idle = &mut self.idle.borrow_mut()[usize::from(link.0)];
         // Anything to read on an idle connection is its end, or an answer to nothing.
-        std::iter::from_fn(|| idle.pop()).find(|stream| matches!(stream.try_read(&mut [0]), Ok(None)))
+        std::iter::from_fn(|| idle.pop())
+            .find(|stream| matches!(stream.try_read(&mut [0]), Ok(None)))
     }
 }
 
@@ -55,7 +56,10 @@ impl<T: Transport + 'static> Hub<T> {
         let before = self.clock.now();
         match tokio::time::timeout(timeout, self.transport.connect(&name)).await {
             Ok(Ok(stream)) => {
-                self.observe(link, Observation::Connected { rtt: self.clock.now().saturating_since(before) });
+                self.observe(
+                    link,
+                    Observation::Connected { rtt: self.clock.now().saturating_since(before) },
+                );
                 Ok(Rc::new(stream))
             }
             Ok(Err(error)) => {

@@ -39,7 +39,11 @@ impl std::fmt::Display for ControlError {
                 path.display()
             ),
             Self::Io(path, error) => {
-                write!(f, "{}: {error}: give a path that may be written with --socket or [control] socket", path.display())
+                write!(
+                    f,
+                    "{}: {error}: give a path that may be written with --socket or [control] socket",
+                    path.display()
+                )
             }
         }
     }
@@ -107,20 +111,31 @@ async fn read_body(connection: &mut Connection<UnixStream>) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         match connection.next().await.ok()? {
-            Incoming::Body(range) if body.len() + range.len() <= 4096 => body.extend_from_slice(connection.bytes(range)),
+            Incoming::Body(range) if body.len() + range.len() <= 4096 => {
+                body.extend_from_slice(connection.bytes(range))
+            }
             Incoming::End => return Some(body),
             Incoming::Body(_) | Incoming::Request => return None,
         }
     }
 }
 
-fn respond<T: Transport + 'static>(hub: &Rc<Hub<T>>, method: &str, target: &str, body: &[u8]) -> (u16, String) {
+fn respond<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    method: &str,
+    target: &str,
+    body: &[u8],
+) -> (u16, String) {
     let json = match (method, target) {
         ("GET", "/v1/status") => serde_json::to_string(&report::status(hub)),
         ("GET", "/v1/links") => serde_json::to_string(&report::links(hub)),
         ("GET", "/v1/uploads") => serde_json::to_string(&report::uploads(hub)),
         ("POST", "/v1/switch") => return switch(hub, body),
-        _ => return (404, r#"{"error":"no such thing: GET /v1/status, /v1/links, /v1/uploads, POST /v1/switch"}"#.into()),
+        _ => return (
+            404,
+            r#"{"error":"no such thing: GET /v1/status, /v1/links, /v1/uploads, POST /v1/switch"}"#
+                .into(),
+        ),
     };
     match json {
         Ok(json) => (200, json),
@@ -143,7 +158,8 @@ fn switch<T: Transport + 'static>(hub: &Rc<Hub<T>>, body: &[u8]) -> (u16, String
         name => match hub.find_link(name) {
             Some(link) => Some(link),
             None => {
-                let known: Vec<String> = hub.facts.borrow().iter().flatten().map(|facts| facts.name.clone()).collect();
+                let known: Vec<String> =
+                    hub.facts.borrow().iter().flatten().map(|facts| facts.name.clone()).collect();
                 let error = format!("no link {name}: there are {}", known.join(", "));
                 return (404, serde_json::json!({ "error": error }).to_string());
             }

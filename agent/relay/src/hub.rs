@@ -10,7 +10,8 @@ use crate::spool::Spool;
 use crate::transfer::Transfer;
 use crate::upstream::Upstream;
 use baton_core::{
-    Action, Agent, Attempt, BLOCK_SIZE, BlockId, Event, Instant, LinkId, Observation, Outcome, StateKind, UploadId,
+    Action, Agent, Attempt, BLOCK_SIZE, BlockId, Event, Failure, Instant, LinkId, Observation,
+    Outcome, StateKind, UploadId,
 };
 use baton_hal::{Clock, Facts, Transport};
 use std::cell::{Cell, RefCell};
@@ -143,7 +144,9 @@ impl<T: Transport + 'static> Hub<T> {
             }
             Action::Create { id, attempt, link } => self.order(id, attempt, link, Order::Create),
             Action::Ask { id, attempt, link } => self.order(id, attempt, link, Order::Ask),
-            Action::Append { id, attempt, link, from } => self.order(id, attempt, link, Order::Append { from }),
+            Action::Append { id, attempt, link, from } => {
+                self.order(id, attempt, link, Order::Append { from })
+            }
             Action::Hold { attempt, .. } => self.reorder(attempt, Order::Hold),
             Action::Unhold { attempt, .. } => self.reorder(attempt, Order::Unhold),
             Action::Drop { attempt, .. } => {
@@ -182,7 +185,10 @@ impl<T: Transport + 'static> Hub<T> {
         }
         if let Outcome::Failed(failure) = outcome {
             tracing::debug!(upload = %transfer.name, ?failure, "attempt ended");
-            self.lanes.borrow_mut().remove(&attempt);
+            // After a conflict the lane goes on, from the offset that it was told.
+            if !matches!(failure, Failure::Conflict { .. }) {
+                self.lanes.borrow_mut().remove(&attempt);
+            }
         }
     }
 
@@ -214,12 +220,16 @@ impl<T: Transport + 'static> Hub<T> {
     fn say_what_changed(&self) {
         let core = self.core.borrow();
         let mut said = self.said.borrow_mut();
-        let name = |link: Option<LinkId>| link.and_then(|link| self.link_name(link)).unwrap_or_else(|| "none".into());
+        let name = |link: Option<LinkId>| {
+            link.and_then(|link| self.link_name(link)).unwrap_or_else(|| "none".into())
+        };
         for index in 0..LINKS {
             let link = LinkId(index as u8);
             let view = core.links().view(link);
             let before = said.states[index].replace(view.state);
-            if before.is_some_and(|before| before != view.state) || before.is_none() && view.state != StateKind::Absent {
+            if before.is_some_and(|before| before != view.state)
+                || before.is_none() && view.state != StateKind::Absent
+            {
                 tracing::info!(
                     link = name(Some(link)),
                     from = before.unwrap_or(StateKind::Absent).name(),

@@ -21,7 +21,12 @@ pub type Origin = Rc<dyn Fn(&TcpStream) -> Option<String>>;
 
 /// Serves clients on one listener until the future is dropped. A client above `max_clients`
 /// waits in the backlog.
-pub(crate) async fn serve<T: Transport + 'static>(hub: Rc<Hub<T>>, listener: TcpListener, seats: Arc<Semaphore>, origin: Origin) {
+pub(crate) async fn serve<T: Transport + 'static>(
+    hub: Rc<Hub<T>>,
+    listener: TcpListener,
+    seats: Arc<Semaphore>,
+    origin: Origin,
+) {
     loop {
         let Ok(seat) = seats.clone().acquire_owned().await else { return };
         match listener.accept().await {
@@ -41,7 +46,12 @@ pub(crate) async fn serve<T: Transport + 'static>(hub: Rc<Hub<T>>, listener: Tcp
     }
 }
 
-async fn client<T: Transport + 'static>(hub: Rc<Hub<T>>, stream: TcpStream, peer: SocketAddr, origin: Origin) {
+async fn client<T: Transport + 'static>(
+    hub: Rc<Hub<T>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    origin: Origin,
+) {
     // Counted in what a client costs: 16 KiB here, doubled by the kernel for its own bookkeeping.
     let socket = socket2::SockRef::from(&stream);
     let _ = socket.set_recv_buffer_size(16 * 1024);
@@ -55,7 +65,9 @@ async fn client<T: Transport + 'static>(hub: Rc<Hub<T>>, stream: TcpStream, peer
             Ok(Incoming::Body(_) | Incoming::End) => continue,
             Err(ended) => return refuse(&mut connection, ended).await,
         }
-        if !respond(&hub, &mut connection, peer, interface.as_deref()).await || !connection.http().keep_alive() {
+        if !respond(&hub, &mut connection, peer, interface.as_deref()).await
+            || !connection.http().keep_alive()
+        {
             return;
         }
     }
@@ -126,12 +138,15 @@ async fn refuse(connection: &mut Connection<TcpStream>, ended: Ended) {
         Ended::Http(error) => (error.status(), format!("{error}\n")),
     };
     // The connection is lost either way.
-    let _ = connection
-        .answer(&Answer::text(status, &text)).await;
+    let _ = connection.answer(&Answer::text(status, &text)).await;
 }
 
 impl<T: Transport + 'static> Hub<T> {
     fn is_link(&self, name: &str) -> bool {
-        self.facts.borrow().iter().flatten().any(|facts| facts.name == name && facts.metric.is_some())
+        self.facts
+            .borrow()
+            .iter()
+            .flatten()
+            .any(|facts| facts.name == name && facts.metric.is_some())
     }
 }

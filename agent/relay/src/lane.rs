@@ -120,11 +120,19 @@ impl<T: Transport + 'static> Lane<T> {
     }
 
     /// Writes head bytes, then the upload's bytes in `body`, as far as the transport takes them.
-    fn write(&self, stream: &T::Stream, head: &[u8], body: std::ops::Range<u64>) -> Result<usize, Failure> {
+    fn write(
+        &self,
+        stream: &T::Stream,
+        head: &[u8],
+        body: std::ops::Range<u64>,
+    ) -> Result<usize, Failure> {
         let blame = |error: &T::Error| self.hub.blame(self.link, error);
         let left = body.end - body.start;
         if left == 0 {
-            return stream.try_write(&[IoSlice::new(head)]).map(Option::unwrap_or_default).map_err(|e| blame(&e));
+            return stream
+                .try_write(&[IoSlice::new(head)])
+                .map(Option::unwrap_or_default)
+                .map_err(|e| blame(&e));
         }
         let spooled;
         let pooled;
@@ -140,7 +148,8 @@ impl<T: Transport + 'static> Lane<T> {
                 &spooled.0[..spooled.1]
             }
             Body::Pool | Body::Passing => {
-                let (block, at) = self.hub.locate(&self.transfer, body.start).ok_or(Failure::Cut)?;
+                let (block, at) =
+                    self.hub.locate(&self.transfer, body.start).ok_or(Failure::Cut)?;
                 pooled = self.hub.arena.block(block);
                 let most = left.min((BLOCK_SIZE - at) as u64) as usize;
                 &pooled[at..at + most]

@@ -40,7 +40,9 @@ async fn ask<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Result<b
                 continue;
             }
         }
-        let read = match stream.try_read(&mut input).map_err(|error| { hub.blame(link, &error); })? {
+        let read = match stream.try_read(&mut input).map_err(|error| {
+            hub.blame(link, &error);
+        })? {
             None => continue,
             Some(0) => return Err(()),
             Some(n) => n,
@@ -51,7 +53,9 @@ async fn ask<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Result<b
             let (used, answer) = tus.handle_input(rest).map_err(|_| ())?;
             rest = &rest[used..];
             match answer {
-                Some(Answer::Options { extensions, .. }) => said = Some(Some(extensions.has(Extension::Fencing))),
+                Some(Answer::Options { extensions, .. }) => {
+                    said = Some(Some(extensions.has(Extension::Fencing)))
+                }
                 Some(_) => said = Some(None),
                 None if used == 0 => return Err(()),
                 None => {}
@@ -60,7 +64,11 @@ async fn ask<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Result<b
         let Some(tus_with_fencing) = said else { continue };
         let is_upstream = hub.upstream.on_answer(tus_with_fencing);
         // An answer whose body is still to come would be taken for the next one's.
-        if is_upstream && tus.handle_input(&[]).is_ok() && tus.ready().is_ok() && tus.eof() == Eof::Idle {
+        if is_upstream
+            && tus.handle_input(&[]).is_ok()
+            && tus.ready().is_ok()
+            && tus.eof() == Eof::Idle
+        {
             hub.connections.keep(link, stream);
         }
         return Ok(is_upstream);

@@ -38,7 +38,10 @@ pub struct Parts<L, T> {
 }
 
 /// Runs until `shutdown` is ready, then lets uploads end. Must be called on a `LocalSet`.
-pub async fn run<L, T>(parts: Parts<L, T>, shutdown: impl Future<Output = ()>) -> Result<(), L::Error>
+pub async fn run<L, T>(
+    parts: Parts<L, T>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), L::Error>
 where
     L: Links + 'static,
     T: Transport + 'static,
@@ -46,9 +49,16 @@ where
     let seats = Arc::new(Semaphore::new(usize::from(parts.settings.max_clients)));
     let hub = Hub::new(parts.settings, parts.transport, parts.seed);
     hub.warnings.replace(parts.warnings);
-    hub.listening.replace(parts.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect());
+    hub.listening.replace(
+        parts.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
+    );
     for listener in parts.listeners {
-        tokio::task::spawn_local(ingest::serve(hub.clone(), listener, seats.clone(), parts.origin.clone()));
+        tokio::task::spawn_local(ingest::serve(
+            hub.clone(),
+            listener,
+            seats.clone(),
+            parts.origin.clone(),
+        ));
     }
     let control = async {
         match parts.control {
@@ -86,7 +96,10 @@ async fn stop<T: Transport + 'static>(hub: &Rc<Hub<T>>, shutdown: impl Future<Ou
 }
 
 /// Tells the core what the kernel says of links.
-async fn follow_links<L: Links, T: Transport + 'static>(hub: &Rc<Hub<T>>, mut links: L) -> Result<(), L::Error> {
+async fn follow_links<L: Links, T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    mut links: L,
+) -> Result<(), L::Error> {
     loop {
         match links.changed().await? {
             LinkChange::Updated(facts) => hub.on_facts(facts),
@@ -99,24 +112,34 @@ impl<T: Transport + 'static> Hub<T> {
     /// The table's slot of a link.
     pub(crate) fn find_link(&self, name: &str) -> Option<LinkId> {
         let facts = self.facts.borrow();
-        let index = facts.iter().position(|facts| facts.as_ref().is_some_and(|facts| facts.name == name))?;
+        let index = facts
+            .iter()
+            .position(|facts| facts.as_ref().is_some_and(|facts| facts.name == name))?;
         Some(LinkId(index as u8))
     }
 
     fn on_facts(self: &Rc<Self>, facts: Facts) {
         let replaced = self.find_link(&facts.name).filter(|link| {
-            self.facts.borrow()[usize::from(link.0)].as_ref().is_some_and(|known| known.index != facts.index)
+            self.facts.borrow()[usize::from(link.0)]
+                .as_ref()
+                .is_some_and(|known| known.index != facts.index)
         });
         if replaced.is_some() {
             self.on_removed(&facts.name);
         }
         let Some(link) = self.find_link(&facts.name).or_else(|| self.vacant_link()) else {
-            tracing::warn!(link = facts.name, "more than {LINKS} links: ignored; name it in [links] ignore");
+            tracing::warn!(
+                link = facts.name,
+                "more than {LINKS} links: ignored; name it in [links] ignore"
+            );
             return;
         };
         let spec = (self.settings.link_spec)(&facts);
-        let (carrier, address, route) =
-            (facts.carrier, facts.address.is_some(), facts.metric.is_some() && facts.trouble.is_none());
+        let (carrier, address, route) = (
+            facts.carrier,
+            facts.address.is_some(),
+            facts.metric.is_some() && facts.trouble.is_none(),
+        );
         if let Some(trouble) = &facts.trouble {
             tracing::warn!(link = facts.name, "{trouble}");
         }

@@ -42,7 +42,9 @@ pub(crate) fn sample<T: Transport + 'static>(hub: &Rc<Hub<T>>) {
     for (attempt, lane) in hub.lanes.borrow().iter() {
         let gauge = &lane.gauge;
         let seen = &mut seen[usize::from(lane.link.0)];
-        let Some(info) = gauge.stream.borrow().as_ref().and_then(|stream| stream.info()) else { continue };
+        let Some(info) = gauge.stream.borrow().as_ref().and_then(|stream| stream.info()) else {
+            continue;
+        };
         read(seen, gauge, info);
         let left = gauge.written.get().saturating_sub(u64::from(info.notsent_bytes));
         if gauge.sent.replace(left) != left {

@@ -54,7 +54,12 @@ impl Spool {
         let left = room.checked_sub(size).ok_or(SpoolError::Full { needed: size, room })?;
         let file = std::fs::create_dir_all(&self.dir)
             .and_then(|()| {
-                File::options().read(true).write(true).mode(0o600).custom_flags(libc::O_TMPFILE).open(&self.dir)
+                File::options()
+                    .read(true)
+                    .write(true)
+                    .mode(0o600)
+                    .custom_flags(libc::O_TMPFILE)
+                    .open(&self.dir)
             })
             .map_err(SpoolError::Io)?;
         self.room.set(left);

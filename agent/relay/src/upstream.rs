@@ -74,7 +74,9 @@ impl Upstream {
             (Protocol::Tus | Protocol::Auto, Some(fenced)) => Spoken::Tus { fenced },
             (Protocol::Tus, None) => return false,
             // It has spoken tus over another link: this is somebody else, a captive portal say.
-            (Protocol::Auto, None) if matches!(self.spoken(), Some(Spoken::Tus { .. })) => return false,
+            (Protocol::Auto, None) if matches!(self.spoken(), Some(Spoken::Tus { .. })) => {
+                return false;
+            }
             (Protocol::Auto, None) => Spoken::Put,
         };
         self.spoken.send_if_modified(|known| {
@@ -127,7 +129,13 @@ pub(crate) fn sign(settings: &Settings, transfer: &Transfer, method: &str) -> Si
     }
 }
 
-fn query(secret: &Secret, scheme: Scheme, transfer: &Transfer, method: &str, expires: u64) -> String {
+fn query(
+    secret: &Secret,
+    scheme: Scheme,
+    transfer: &Transfer,
+    method: &str,
+    expires: u64,
+) -> String {
     let claim = Claim {
         method,
         path: &transfer.name,

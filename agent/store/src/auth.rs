@@ -90,12 +90,15 @@ impl Wanted<'_> {
         match scheme {
             Scheme::V3 => {
                 let expires = expires.ok_or(Denied::Wrong)?;
-                let is_right = self.methods.iter().any(|method| {
-                    token::check(secret, scheme, given, &Claim { method, ..claim })
-                });
+                let is_right = self
+                    .methods
+                    .iter()
+                    .any(|method| token::check(secret, scheme, given, &Claim { method, ..claim }));
                 timely(is_right, expires, now_s)
             }
-            Scheme::V | Scheme::V2 | Scheme::Token if self.length.is_none() => Err(Denied::NoLength),
+            Scheme::V | Scheme::V2 | Scheme::Token if self.length.is_none() => {
+                Err(Denied::NoLength)
+            }
             Scheme::V | Scheme::V2 | Scheme::Token => {
                 let is_right = token::check(secret, scheme, given, &claim);
                 if is_right { Ok(()) } else { Err(Denied::Wrong) }
@@ -115,7 +118,9 @@ fn timely(is_right: bool, expires: u64, now_s: u64) -> Result<(), Denied> {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Missing => "no token: sign the request with the secret (v, v2, token, v3 or Bearer)",
+            Self::Missing => {
+                "no token: sign the request with the secret (v, v2, token, v3 or Bearer)"
+            }
             Self::Wrong => "the token does not match name, length, type or secret",
             Self::Expired => "the token has expired",
             Self::NoLength => "the token signs a length: declare it, or use v3",

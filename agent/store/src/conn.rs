@@ -38,6 +38,8 @@ pub(crate) struct Conn {
     unread: Range<usize>,
     idle_timeout: Duration,
     leaving: watch::Receiver<bool>,
+    /// An answer to the request has begun.
+    answered: bool,
     closing: bool,
 }
 
@@ -66,6 +68,7 @@ impl Conn {
             unread: 0..0,
             idle_timeout,
             leaving,
+            answered: false,
             closing: false,
         }
     }
@@ -75,6 +78,7 @@ impl Conn {
         if self.closing {
             return Ok(false);
         }
+        self.answered &= !self.http.is_idle();
         let mut leaving = self.leaving.clone();
         tokio::select! {
             head = timeout(self.idle_timeout, self.read_head()) => head??,
@@ -89,7 +93,8 @@ impl Conn {
             self.unread.start += used;
             match event {
                 ServerEvent::Request => return Ok(()),
-                ServerEvent::Body(_) | ServerEvent::End => {}
+                ServerEvent::Body(_) => {}
+                ServerEvent::End => self.answered = false,
                 ServerEvent::NeedMore => self.fill().await?,
             }
         }
@@ -143,7 +148,8 @@ impl Conn {
         // RFC 9110 8.6
         let length = (status != 204).then_some(text.len() as u64);
         let media_type = (!text.is_empty()).then_some("text/plain; charset=utf-8");
-        self.send_head(status, length, |head| headers(head.maybe("Content-Type", media_type))).await?;
+        self.send_head(status, length, |head| headers(head.maybe("Content-Type", media_type)))
+            .await?;
         if is_head { Ok(()) } else { self.send(text.as_bytes()).await }
     }
 
@@ -177,6 +183,7 @@ impl Conn {
             Drain::MustClose => false,
             Drain::Done | Drain::Draining => self.http.keep_alive() && !*self.leaving.borrow(),
         };
+        self.answered = true;
         self.closing = !keep_alive;
         keep_alive
     }
@@ -189,11 +196,15 @@ impl Conn {
     /// Says what is to be said when nothing more is understood of this connection, and ends it.
     pub(crate) async fn close(mut self, gone: Option<Gone>) {
         let text = gone.as_ref().map(Gone::to_string).unwrap_or_default() + "\n";
-        let said = match gone {
-            Some(Gone::Http(error)) => self.answer(error.status(), &text, |head| head).await,
-            Some(Gone::Idle) if !self.http.is_idle() => self.answer(408, &text, |head| head).await,
-            Some(Gone::Idle | Gone::Closed) => return,
-            None => Ok(()),
+        let status = match gone {
+            Some(Gone::Closed) => return,
+            Some(Gone::Http(error)) => Some(error.status()),
+            Some(Gone::Idle) if !self.http.is_idle() => Some(408),
+            Some(Gone::Idle) | None => None,
+        };
+        let said = match status {
+            Some(status) if !self.answered => self.answer(status, &text, |head| head).await,
+            Some(_) | None => Ok(()),
         };
         if said.is_ok() && self.stream.shutdown().await.is_ok() && !self.http.is_idle() {
             let _ = timeout(LINGER, self.linger()).await;

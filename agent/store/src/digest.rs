@@ -4,7 +4,7 @@ use crate::blocking::blocking;
 use sha2::{Digest, Sha256};
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
-/// Hashed in one go on a worker thread: a client that goes away stops the hashing within it.
+/// Hashed in one go on a worker thread: the end of the program waits no longer than for that.
 const STEP: u64 = 4 << 20;
 const BLOCK: usize = 64 << 10;
 

@@ -18,7 +18,6 @@ use baton_wire::{
 };
 use std::{
     fs::{File, Metadata},
-    io,
     os::unix::fs::{FileExt, MetadataExt},
     sync::Arc,
     time::SystemTime,
@@ -77,10 +76,7 @@ impl Service {
             let meta = file.metadata()?;
             Ok((file, meta))
         });
-        let (file, meta) = opened.await.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Refusal::not_found(),
-            _ => error.into(),
-        })?;
+        let (file, meta) = opened.await?;
         let (file, size, tag) = (Arc::new(file), meta.len(), entity_tag(&meta));
         let range = wants.range.filter(|_| wants.only_if.is_none_or(|wanted| wanted == tag));
         let (status, start, length) = match range.map(|range| range.within(size)) {
@@ -113,7 +109,7 @@ impl Service {
         if conn.head().method == "HEAD" {
             return Ok(());
         }
-        Ok(send_part(conn, file, start, end).await?)
+        send_part(conn, file, start, end).await
     }
 }
 

@@ -78,11 +78,14 @@ impl Folder {
             // Not blocking: someone may have put a FIFO there.
             open_at(&parent, leaf, OFlag::O_RDONLY | OFlag::O_NONBLOCK)
         };
-        let file = open().map_err(|error| match errno(&error) {
-            Errno::ENOTDIR | Errno::ELOOP | Errno::ENXIO => io::ErrorKind::NotFound.into(),
-            _ => error,
-        })?;
-        if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::NotFound.into()) }
+        match open() {
+            Ok(file) if file.metadata()?.is_file() => Ok(file),
+            // The last is what opening a socket gives.
+            Err(error) if !is_one_of(&error, &[Errno::ENOTDIR, Errno::ELOOP, Errno::ENXIO]) => {
+                Err(error)
+            }
+            Ok(_) | Err(_) => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// What `name` stands for now.
@@ -95,11 +98,9 @@ impl Folder {
         match open().and_then(|file| file.metadata()) {
             Ok(meta) if meta.is_file() => Ok(Found::File(meta.len())),
             Ok(_) => Ok(Found::Other),
-            Err(error) => match errno(&error) {
-                Errno::ENOENT => Ok(Found::Nothing),
-                Errno::ENOTDIR | Errno::ELOOP => Ok(Found::Other),
-                _ => Err(error),
-            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) if is_one_of(&error, NO_FOLDER) => Ok(Found::Other),
+            Err(error) => Err(error),
         }
     }
 
@@ -114,18 +115,30 @@ impl Folder {
         match linkat(&*self.work, leaf, &parent, final_leaf, AtFlags::empty()) {
             Ok(()) => {}
             Err(Errno::EEXIST) => self.require_same(&data, name)?,
-            // FAT has no links. Then only this process must be kept from overwriting.
+            // FAT has no links.
             Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
-                let _alone = self.renaming.lock().unwrap_or_else(|poison| poison.into_inner());
-                match self.find(name)? {
-                    Found::Nothing => renameat(&*self.work, leaf, &parent, final_leaf)
-                        .map_err(|errno| PlaceError::Io(errno.into()))?,
-                    Found::File(_) | Found::Other => self.require_same(&data, name)?,
-                }
+                self.rename(leaf, &data, &parent, name)?;
             }
             Err(errno) => return Err(PlaceError::Io(errno.into())),
         }
         Ok(parent.sync_all()?)
+    }
+
+    /// As good as a link where only this process must be kept from overwriting.
+    fn rename(
+        &self,
+        leaf: &str,
+        data: &File,
+        parent: &File,
+        name: &Name,
+    ) -> Result<(), PlaceError> {
+        let _alone = self.renaming.lock().unwrap_or_else(|poison| poison.into_inner());
+        match self.find(name)? {
+            Found::Nothing => {
+                Ok(renameat(&*self.work, leaf, parent, name.split().1).map_err(io::Error::from)?)
+            }
+            Found::File(_) | Found::Other => self.require_same(data, name),
+        }
     }
 
     fn require_same(&self, data: &File, name: &Name) -> Result<(), PlaceError> {
@@ -185,9 +198,7 @@ impl Folder {
     pub(crate) fn list_work(&self) -> io::Result<Vec<String>> {
         let entries = std::fs::read_dir(self.path.join(WORK_FOLDER))?;
         // A name that is not UTF-8 is not one of ours.
-        entries
-            .map(|entry| Ok(entry?.file_name().into_string().unwrap_or_default()))
-            .collect()
+        entries.map(|entry| Ok(entry?.file_name().into_string().unwrap_or_default())).collect()
     }
 
     fn walk<'a>(
@@ -222,9 +233,12 @@ fn open_at(folder: &File, leaf: &str, flags: OFlag) -> io::Result<File> {
     Ok(openat(folder, leaf, flags, Mode::from_bits_truncate(0o666))?.into())
 }
 
-fn errno(error: &io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or_default())
+fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {
+    error.raw_os_error().is_some_and(|code| errnos.contains(&Errno::from_raw(code)))
 }
+
+/// A part of the name is a file or a link.
+const NO_FOLDER: &[Errno] = &[Errno::ENOTDIR, Errno::ELOOP];
 
 fn same_content(one: &File, other: &File) -> io::Result<bool> {
     let (meta, other_meta) = (one.metadata()?, other.metadata()?);
@@ -255,11 +269,7 @@ const COMPARED: usize = 64 << 10;
 
 impl From<io::Error> for PlaceError {
     fn from(error: io::Error) -> Self {
-        match errno(&error) {
-            // A part of the name is a file or a link.
-            Errno::ENOTDIR | Errno::ELOOP => Self::Conflict,
-            _ => Self::Io(error),
-        }
+        if is_one_of(&error, NO_FOLDER) { Self::Conflict } else { Self::Io(error) }
     }
 }
 

@@ -56,7 +56,8 @@ impl Name {
 
     /// The media type by which to serve it. Nothing that a browser would run.
     pub(crate) fn media_type(&self) -> &'static str {
-        let extension = self.0.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+        let extension =
+            self.0.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
         match extension.as_deref() {
             Some("jpg" | "jpeg") => "image/jpeg",
             Some("png") => "image/png",

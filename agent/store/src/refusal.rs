@@ -54,11 +54,6 @@ impl Refusal {
         }
     }
 
-    /// There is no such file or upload.
-    pub(crate) fn not_found() -> Self {
-        Self::new(404, "not found")
-    }
-
     /// The name is taken.
     pub(crate) fn exists() -> Self {
         Self::new(409, "the name is taken by other content")
@@ -72,17 +67,20 @@ impl Refusal {
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                tracing::warn!(%error, "the disk is full");
-                Self::new(507, "no space left on the server: what came is kept, try again later")
-            }
-            io::ErrorKind::FileTooLarge => Self::new(413, "larger than the server's disk takes"),
-            io::ErrorKind::InvalidFilename => Self::new(400, "the server's disk takes no such name"),
-            _ => {
-                tracing::warn!(%error, "disk");
-                Self::new(500, "the server's disk reports an error")
-            }
+        use io::ErrorKind as Kind;
+        let kind = error.kind();
+        if kind == Kind::NotFound {
+            return Self::new(404, "not found");
+        }
+        tracing::warn!(%error, "disk");
+        if matches!(kind, Kind::StorageFull | Kind::QuotaExceeded) {
+            Self::new(507, "the server's disk is full: make room there, then try again")
+        } else if kind == Kind::FileTooLarge {
+            Self::new(413, "larger than the server's disk takes")
+        } else if kind == Kind::InvalidFilename {
+            Self::new(400, "the server's disk takes no such name")
+        } else {
+            Self::new(500, "the server's disk reports an error: see its log")
         }
     }
 }

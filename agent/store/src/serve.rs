@@ -8,12 +8,12 @@ use crate::{
     uploads::Uploads,
 };
 use core::{fmt, future::Future, net::SocketAddr, pin::pin, task::Poll, time::Duration};
-use std::{io, path::PathBuf, rc::Rc, sync::Arc, time::SystemTime};
+use std::{io, path::PathBuf, rc::Rc, sync::Arc};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 /// A folder and the addresses at which it is served.
@@ -48,7 +48,11 @@ impl Store {
     pub fn open(options: Options) -> Result<Self, ServeError> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
         let path = options.tus_path.as_str();
-        if path.len() < 3 || !path.starts_with('/') || !path.ends_with('/') || !path.bytes().all(is_plain) {
+        if path.len() < 3
+            || !path.starts_with('/')
+            || !path.ends_with('/')
+            || !path.bytes().all(is_plain)
+        {
             return Err(ServeError::TusPath(options.tus_path));
         }
         let dir = || options.dir.clone();
@@ -59,7 +63,8 @@ impl Store {
         let folder = Arc::new(folder);
         let uploads = Uploads::open(Arc::clone(&folder), &options)
             .map_err(|error| ServeError::Folder(dir(), error))?;
-        let listeners = options.listen.iter().map(|addr| listen(*addr)).collect::<Result<_, _>>()?;
+        let listeners =
+            options.listen.iter().map(|addr| listen(*addr)).collect::<Result<_, _>>()?;
         tracing::info!(dir = %options.dir.display(), uploads = uploads.count(), "serving");
         let service = Rc::new(Service::new(folder, uploads, &options));
         Ok(Self { listeners, service, options })
@@ -123,7 +128,7 @@ impl Store {
         let period = (self.options.expire_after / 10).clamp(SWEEP_MIN, SWEEP_MAX);
         loop {
             sleep(period).await;
-            self.service.uploads.sweep(SystemTime::now()).await;
+            self.service.uploads.sweep(Instant::now()).await;
         }
     }
 }
@@ -143,6 +148,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often expired uploads are looked for: a tenth of their life, within these.
 const SWEEP_MIN: Duration = Duration::from_millis(100);
 const SWEEP_MAX: Duration = Duration::from_secs(60);
+
+impl core::error::Error for ServeError {}
 
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

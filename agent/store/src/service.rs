@@ -49,7 +49,8 @@ impl Service {
 
     async fn handle(&self, conn: &mut Conn) -> Result<(), Gone> {
         let (path, _) = conn.head().path_and_query();
-        let is_tus = path.starts_with(&self.tus_path) || path == self.tus_path.trim_end_matches('/');
+        let is_tus =
+            path.starts_with(&self.tus_path) || path == self.tus_path.trim_end_matches('/');
         let done = if is_tus { self.tus(conn).await } else { self.file(conn).await };
         let refusal = match done {
             Ok(()) => return Ok(()),

@@ -17,6 +17,7 @@ use baton_wire::{
     tus::server::{Append, Create, Outcome, Request},
 };
 use std::{fs::File, rc::Rc, time::SystemTime};
+use tokio::time::Instant;
 
 impl Service {
     /// Answers a request to the uploads' path.
@@ -39,7 +40,7 @@ impl Service {
             };
         }
         let upload = Id::parse(in_folder).and_then(|id| self.uploads.find(id));
-        let upload = upload.ok_or_else(Refusal::not_found)?;
+        let upload = upload.ok_or_else(|| Refusal::new(404, "no such upload"))?;
         match request {
             Request::Options => self.options(conn).await,
             Request::Head => self.offset(conn, &upload).await,
@@ -79,8 +80,9 @@ impl Service {
         let offset = match begun {
             Ok(offset) => offset,
             Err(stop) => {
-                // The client does not know its address and never will.
-                self.uploads.remove(&upload).await?;
+                // The client does not know its address and never will. What can't be removed
+                // expires.
+                let _ = self.uploads.remove(&upload).await;
                 return Err(stop);
             }
         };
@@ -178,7 +180,7 @@ async fn write_body(
             },
         };
         let Some(file) = file else { return Ok(Err(WriteError::TooLarge)) };
-        if let Err(error) = turn.write(file, bytes, SystemTime::now()) {
+        if let Err(error) = turn.write(file, bytes, Instant::now()) {
             return Ok(Err(error));
         }
     }

@@ -7,8 +7,11 @@ use crate::{
 };
 use baton_wire::tus::fence::{Fence, Verdict};
 use core::cell::{Cell, RefCell};
-use std::{fs::File, io, os::unix::fs::FileExt, rc::Rc, time::SystemTime};
-use tokio::sync::{Mutex, Notify};
+use std::{fs::File, io, os::unix::fs::FileExt, rc::Rc};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::Instant,
+};
 
 /// An upload as the registry holds it. While it grows, its work file holds exactly
 /// [`Upload::stored`] bytes.
@@ -19,8 +22,9 @@ pub(crate) struct Upload {
     pub(crate) state: Cell<State>,
     /// Bytes known to be on the disk.
     pub(crate) synced: Cell<u64>,
-    /// When anything last changed, for expiry.
-    pub(crate) touched: Cell<SystemTime>,
+    /// When anything last changed, for expiry. Not by the wall clock: that may jump by years
+    /// when a machine without a battery learns the time.
+    pub(crate) touched: Cell<Instant>,
     /// Held while the file is put in its place or removed.
     pub(crate) ending: Mutex<()>,
     fence: RefCell<Fence<u64>>,
@@ -65,7 +69,7 @@ pub(crate) enum WriteError {
 
 impl Upload {
     /// An upload of which `stored` bytes are there.
-    pub(crate) fn new(id: Id, info: Info, stored: u64, touched: SystemTime) -> Self {
+    pub(crate) fn new(id: Id, info: Info, stored: u64, touched: Instant) -> Self {
         Self {
             id,
             name: info.name,
@@ -132,7 +136,7 @@ impl Upload {
     }
 
     /// Ends the upload; whoever is appending is told.
-    pub(crate) fn end(&self, state: State, now: SystemTime) {
+    pub(crate) fn end(&self, state: State, now: Instant) {
         self.state.set(state);
         self.touched.set(now);
         self.rewind(self.stored());
@@ -171,12 +175,7 @@ impl Turn {
     }
 
     /// Appends `bytes`. After an error what was written of them stays and counts.
-    pub(crate) fn write(
-        &self,
-        file: &File,
-        bytes: &[u8],
-        now: SystemTime,
-    ) -> Result<(), WriteError> {
+    pub(crate) fn write(&self, file: &File, bytes: &[u8], now: Instant) -> Result<(), WriteError> {
         let mut fence = self.upload.fence.borrow_mut();
         let start = fence.write(self.id).map_err(|_| WriteError::Fenced)?;
         let room = usize::try_from(self.limit.saturating_sub(start)).unwrap_or(usize::MAX);

@@ -22,6 +22,7 @@ use std::{
     sync::Arc,
     time::SystemTime,
 };
+use tokio::time::Instant;
 
 /// How long the end of an upload is remembered: long enough for any client that missed the last
 /// answer, short enough that a busy server holds few.
@@ -86,7 +87,11 @@ impl Uploads {
     }
 
     /// Starts an upload of `length` bytes, if that is known already.
-    pub(crate) async fn create(&self, name: Name, length: Option<u64>) -> Result<Rc<Upload>, Failure> {
+    pub(crate) async fn create(
+        &self,
+        name: Name,
+        length: Option<u64>,
+    ) -> Result<Rc<Upload>, Failure> {
         if length.is_some_and(|length| length > self.max) {
             return Err(Failure::TooLarge);
         }
@@ -109,7 +114,7 @@ impl Uploads {
         if !fits(found.await?, length) {
             return Err(Failure::Exists);
         }
-        let upload = Rc::new(Upload::new(id, info, 0, SystemTime::now()));
+        let upload = Rc::new(Upload::new(id, info, 0, Instant::now()));
         self.by_id.borrow_mut().insert(id, Rc::clone(&upload));
         Ok(upload)
     }
@@ -191,7 +196,9 @@ impl Uploads {
             let state = match folder.place(&data_leaf(id), &info.name) {
                 Ok(()) => State::Placed,
                 Err(PlaceError::Conflict) => State::Refused,
-                Err(error @ (PlaceError::Unsynced(_) | PlaceError::Io(_))) => return Ok(Err(error)),
+                Err(error @ (PlaceError::Unsynced(_) | PlaceError::Io(_))) => {
+                    return Ok(Err(error));
+                }
             };
             // In this order: without the data, the info must already tell how it ended. If a full
             // disk keeps it from telling, the data stays and a restart comes here again.
@@ -206,7 +213,7 @@ impl Uploads {
             Ok(state) => {
                 let name = upload.name.as_str();
                 tracing::info!(upload = %id.brief(), name, ?state, "upload ended");
-                upload.end(state, SystemTime::now());
+                upload.end(state, Instant::now());
                 Ok(())
             }
             Err(PlaceError::Unsynced(error)) => Err(self.roll_back(upload, error)),
@@ -233,7 +240,7 @@ impl Uploads {
         if self.by_id.borrow_mut().remove(&upload.id).is_none() {
             return Ok(());
         }
-        upload.end(State::Expired, SystemTime::now());
+        upload.end(State::Expired, Instant::now());
         let (id, folder) = (upload.id, Arc::clone(&self.folder));
         blocking(move || {
             folder.remove_work(&info_leaf(id))?;
@@ -242,8 +249,12 @@ impl Uploads {
         .await
     }
 
-    /// When an upload will be given up if nothing more comes.
+    /// When an upload will be given up if nothing more comes, by the wall clock of now.
     pub(crate) fn expires(&self, upload: &Upload) -> SystemTime {
+        SystemTime::now() + self.due(upload).saturating_duration_since(Instant::now())
+    }
+
+    fn due(&self, upload: &Upload) -> Instant {
         let kept = match upload.state.get() {
             State::Growing => self.expire_after,
             State::Placed | State::Refused | State::Expired => self.expire_after.min(ENDS_KEPT),
@@ -252,8 +263,8 @@ impl Uploads {
     }
 
     /// Gives up what has waited too long: first the bytes, later the memory of them.
-    pub(crate) async fn sweep(&self, now: SystemTime) {
-        let is_due = |upload: &Upload| upload.is_idle() && self.expires(upload) <= now;
+    pub(crate) async fn sweep(&self, now: Instant) {
+        let is_due = |upload: &Upload| upload.is_idle() && self.due(upload) <= now;
         let due: Vec<_> =
             self.by_id.borrow().values().filter(|upload| is_due(upload)).cloned().collect();
         for upload in due {
@@ -267,7 +278,7 @@ impl Uploads {
         }
     }
 
-    async fn expire(&self, upload: &Upload, now: SystemTime) -> io::Result<()> {
+    async fn expire(&self, upload: &Upload, now: Instant) -> io::Result<()> {
         let _ending = upload.ending.lock().await;
         if upload.state.get() != State::Growing || !upload.is_idle() {
             return Ok(());
@@ -299,7 +310,7 @@ fn recover(folder: &Folder, id: Id) -> io::Result<Option<Upload>> {
     let changed = info_file.metadata()?.modified()?;
     if info.state != State::Growing {
         let stored = info.length.unwrap_or_default();
-        return Ok(Some(Upload::new(id, info, stored, changed)));
+        return Ok(Some(Upload::new(id, info, stored, on_our_clock(changed))));
     }
     let data = match folder.open_work(&data_leaf(id)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -308,8 +319,14 @@ fn recover(folder: &Folder, id: Id) -> io::Result<Option<Upload>> {
     if info.length.is_some_and(|length| length < data.len()) {
         return Ok(None);
     }
-    let touched = changed.max(data.modified()?);
-    Ok(Some(Upload::new(id, info, data.len(), touched)))
+    let changed = changed.max(data.modified()?);
+    Ok(Some(Upload::new(id, info, data.len(), on_our_clock(changed))))
+}
+
+/// When that was; what seems to lie ahead is taken for now.
+fn on_our_clock(changed: SystemTime) -> Instant {
+    let age = changed.elapsed().unwrap_or_default();
+    Instant::now().checked_sub(age).unwrap_or_else(Instant::now)
 }
 
 fn fits(found: Found, length: Option<u64>) -> bool {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// The agent's settings.
 pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
-    let url = config.upstream.url.as_ref().ok_or_else(|| Failure::No("no [upstream] url".into()))?;
+    let url = config.upstream.url.as_ref().ok_or_else(no_upstream)?;
     let secret = config.security.load().map_err(|e| Failure::No(e.to_string()))?;
     let links = config.clone();
     let extensions = config.uploads.allowed_extensions.clone();
@@ -45,6 +45,11 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
         link_spec: Rc::new(move |facts| link_spec(&links, facts)),
         policy: policy(config),
     })
+}
+
+/// There is nowhere to send anything.
+pub(crate) fn no_upstream() -> Failure {
+    Failure::No("no upstream: set [upstream] url = \"http://HOST:PORT\" in /etc/baton/baton.toml".into())
 }
 
 /// Seeds retry delays, so that gateways that lost the same upstream don't come back together.

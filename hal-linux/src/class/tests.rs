@@ -41,7 +41,9 @@ impl Sysfs {
         let this = ["bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"]
             .into_iter()
             .zip(code)
-            .fold(self, |this, (name, code)| this.at(&format!("devices/usb1/1-1/1-1:1.4/{name}"), &format!("{code}\n")));
+            .fold(self, |this, (name, code)| {
+                this.at(&format!("devices/usb1/1-1/1-1:1.4/{name}"), &format!("{code}\n"))
+            });
         symlink("../../../devices/usb1/1-1/1-1:1.4", link).unwrap();
         this
     }
@@ -74,7 +76,8 @@ fn devtype_outweighs_the_name() {
         // No evidence: the name is asked.
         ("wlan0", "bridge", Class::Wifi),
     ] {
-        let sysfs = Sysfs::with(name).file("uevent", &format!("INTERFACE={name}\nIFINDEX=7\nDEVTYPE={devtype}\n"));
+        let sysfs = Sysfs::with(name)
+            .file("uevent", &format!("INTERFACE={name}\nIFINDEX=7\nDEVTYPE={devtype}\n"));
         assert_eq!(sysfs.class(ETHER), class, "{name} {devtype}");
     }
 }
@@ -157,7 +160,21 @@ fn names_tell_where_nothing_else_does() {
         (Class::Cellular, &["ppp0", "3g-wan"]),
         (Class::FiveG, &["5g0"]),
         (Class::Vpn, &["wg0", "tun0", "tap0", "tailscale0"]),
-        (Class::Ethernet, &["eth0", "eth0.2", "wan", "lan1", "enp3s0", "end0", "br-wan", "pppoe-wan", "phy0-ap0", ""]),
+        (
+            Class::Ethernet,
+            &[
+                "eth0",
+                "eth0.2",
+                "wan",
+                "lan1",
+                "enp3s0",
+                "end0",
+                "br-wan",
+                "pppoe-wan",
+                "phy0-ap0",
+                "",
+            ],
+        ),
     ] {
         for name in names {
             assert_eq!(by_netlink_alone(name, ETHER, None), class, "{name}");

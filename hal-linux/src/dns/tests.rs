@@ -96,13 +96,18 @@ fn what_is_no_answer_to_the_question_is_ignored() {
 #[test]
 fn truncated_answer_is_good_for_what_it_holds() {
     let question = asked(Record::A);
-    let records: &[(&[u8], u16, u32, &[u8])] = &[(POINTER, 1, 60, &[192, 0, 2, 1]), (POINTER, 1, 60, &[192, 0, 2, 2])];
+    let records: &[(&[u8], u16, u32, &[u8])] =
+        &[(POINTER, 1, 60, &[192, 0, 2, 1]), (POINTER, 1, 60, &[192, 0, 2, 2])];
     let message = reply(&question, OK | TRUNCATED, records);
 
     let cut = answer(&question, Record::A, &message[..message.len() - 2]).unwrap();
 
     assert_eq!(cut.addresses, [IpAddr::from([192, 0, 2, 1])]);
-    assert_eq!(answer(&question, Record::A, &reply(&question, OK | TRUNCATED, &[])), None, "ask someone else");
+    assert_eq!(
+        answer(&question, Record::A, &reply(&question, OK | TRUNCATED, &[])),
+        None,
+        "ask someone else"
+    );
 }
 
 proptest! {

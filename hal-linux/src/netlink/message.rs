@@ -110,7 +110,8 @@ impl Message {
             libc::RTM_DELLINK => Link::parse(body).map(|link| Self::LinkGone(link.index)),
             libc::RTM_NEWADDR => Address::parse(body).map(Self::Address),
             libc::RTM_DELADDR => Address::parse(body).map(Self::AddressGone),
-            libc::RTM_NEWROUTE => is_default(body)?.then(|| Route::parse(body).map_or(Self::RoutesChanged, Self::Route)),
+            libc::RTM_NEWROUTE => is_default(body)?
+                .then(|| Route::parse(body).map_or(Self::RoutesChanged, Self::Route)),
             libc::RTM_DELROUTE => is_default(body)?.then_some(Self::RoutesChanged),
             libc::RTM_NEWRULE => Some(Rule::parse(body).map_or(Self::RoutesChanged, Self::Rule)),
             libc::RTM_DELRULE | RTM_NEWNEXTHOP | RTM_DELNEXTHOP => Some(Self::RoutesChanged),
@@ -155,12 +156,20 @@ impl Link {
             match attribute {
                 IFLA_IFNAME => name = text(value),
                 IFLA_LINKINFO => {
-                    kind = attributes(value, 0).find(|(kind, _)| *kind == IFLA_INFO_KIND).and_then(|(_, value)| text(value));
+                    kind = attributes(value, 0)
+                        .find(|(kind, _)| *kind == IFLA_INFO_KIND)
+                        .and_then(|(_, value)| text(value));
                 }
                 _ => {}
             }
         }
-        Some(Self { index: u32_at(body, 4)?, name: name?, hardware: u16_at(body, 2)?, kind, flags: u32_at(body, 8)? })
+        Some(Self {
+            index: u32_at(body, 4)?,
+            name: name?,
+            hardware: u16_at(body, 2)?,
+            kind,
+            flags: u32_at(body, 8)?,
+        })
     }
 }
 
@@ -199,8 +208,14 @@ impl Route {
         if kind != libc::RTN_UNICAST || flags & libc::RTM_F_CLONED != 0 {
             return None;
         }
-        let mut route =
-            Self { ip, table: table.into(), metric: 0, source: None, preferred_source: None, hops: Vec::new() };
+        let mut route = Self {
+            ip,
+            table: table.into(),
+            metric: 0,
+            source: None,
+            preferred_source: None,
+            hops: Vec::new(),
+        };
         // The kernel keeps RTNH_F_* in the lowest byte of rtm_flags.
         let mut hop = Hop { index: 0, gateway: None, flags: flags as u8 };
         for (attribute, value) in attributes(body, 12) {
@@ -208,7 +223,9 @@ impl Route {
                 libc::RTA_TABLE => route.table = u32_at(value, 0)?,
                 libc::RTA_PRIORITY => route.metric = u32_at(value, 0)?,
                 libc::RTA_PREFSRC => route.preferred_source = ip_address(ip, value),
-                libc::RTA_SRC => route.source = ip_address(ip, value).map(|ip| Prefix { ip, len: source_len }),
+                libc::RTA_SRC => {
+                    route.source = ip_address(ip, value).map(|ip| Prefix { ip, len: source_len })
+                }
                 libc::RTA_OIF => hop.index = u32_at(value, 0)?,
                 libc::RTA_MULTIPATH => route.hops = hops(ip, value).collect(),
                 _ => hop.gateway = hop.gateway.or_else(|| gateway(ip, attribute, value)),
@@ -227,7 +244,8 @@ fn hops(ip: Ip, value: &[u8]) -> impl Iterator<Item = Hop> {
     core::iter::from_fn(move || {
         let len = usize::from(u16_at(rest, 0)?);
         let body = rest.get(..len)?;
-        let gateway = attributes(body, 8).find_map(|(attribute, value)| gateway(ip, attribute, value));
+        let gateway =
+            attributes(body, 8).find_map(|(attribute, value)| gateway(ip, attribute, value));
         let hop = Hop { index: u32_at(body, 4)?, gateway, flags: body[2] };
         rest = rest.get(len.next_multiple_of(4)..).unwrap_or(&[]);
         Some(hop)
@@ -247,24 +265,31 @@ impl Rule {
     /// `struct fib_rule_hdr`: family, lengths of destination and source, tos, table, two
     /// reserved, action, flags u32.
     fn parse(body: &[u8]) -> Option<Self> {
-        let &[family, destination_len, source_len, tos, table, _, _, action, ..] = body else { return None };
+        let &[family, destination_len, source_len, tos, table, _, _, action, ..] = body else {
+            return None;
+        };
         let ip = Ip::parse(family)?;
         if action != FR_ACT_TO_TBL || destination_len != 0 || tos != 0 {
             return None;
         }
         let inverted = u32_at(body, 8)? & FIB_RULE_INVERT != 0;
-        let mut rule = Self { ip, table: table.into(), source: None, device: None, inverted, marked: false };
+        let mut rule =
+            Self { ip, table: table.into(), source: None, device: None, inverted, marked: false };
         for (attribute, value) in attributes(body, 12) {
             match attribute {
                 FRA_TABLE => rule.table = u32_at(value, 0)?,
-                FRA_SRC => rule.source = ip_address(ip, value).map(|ip| Prefix { ip, len: source_len }),
+                FRA_SRC => {
+                    rule.source = ip_address(ip, value).map(|ip| Prefix { ip, len: source_len })
+                }
                 FRA_OIFNAME => rule.device = text(value),
                 FRA_FWMARK => rule.marked = u32_at(value, 0)? != 0,
                 // Not for default routes (wg-quick's `suppress_prefixlength 0`); -1: none.
                 FRA_SUPPRESS_PREFIXLEN if u32_at(value, 0)? != u32::MAX => return None,
                 // Only what is forwarded from there; `lo` is what is sent from here.
                 FRA_IIFNAME if text(value).as_deref() != Some("lo") => return None,
-                FRA_L3MDEV | FRA_UID_RANGE | FRA_IP_PROTO | FRA_SPORT_RANGE | FRA_DPORT_RANGE => return None,
+                FRA_L3MDEV | FRA_UID_RANGE | FRA_IP_PROTO | FRA_SPORT_RANGE | FRA_DPORT_RANGE => {
+                    return None;
+                }
                 _ => {}
             }
         }
@@ -281,7 +306,11 @@ impl Netconf {
         if i32::from(*body.first()?) != libc::AF_INET {
             return None;
         }
-        let value = |wanted| attributes(body, 4).find(|(kind, _)| *kind == wanted).and_then(|(_, value)| u32_at(value, 0));
+        let value = |wanted| {
+            attributes(body, 4)
+                .find(|(kind, _)| *kind == wanted)
+                .and_then(|(_, value)| u32_at(value, 0))
+        };
         Some(Self { index: value(NETCONFA_IFINDEX)?, rp_filter: value(NETCONFA_RP_FILTER)? })
     }
 }
@@ -294,7 +323,9 @@ impl Prefix {
         }
         let len = u32::from(self.len);
         match (self.ip, ip) {
-            (IpAddr::V4(net), IpAddr::V4(ip)) => common(net.to_bits().into(), ip.to_bits().into(), 32) >= len,
+            (IpAddr::V4(net), IpAddr::V4(ip)) => {
+                common(net.to_bits().into(), ip.to_bits().into(), 32) >= len
+            }
             (IpAddr::V6(net), IpAddr::V6(ip)) => common(net.to_bits(), ip.to_bits(), 128) >= len,
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }

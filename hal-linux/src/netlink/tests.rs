@@ -28,16 +28,25 @@ fn parsed(datagram: &[u8]) -> Vec<Message> {
 #[test]
 fn bridge_port_that_leaves_its_bridge_does_not_vanish() {
     let name = attribute(3, b"eth0\0");
-    let link = |family: u8| [&[family, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &name].concat();
+    let link =
+        |family: u8| [&[family, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &name].concat();
 
-    assert_eq!(parsed(&message(libc::RTM_DELLINK, &link(0))), [Message::LinkGone(u32::from_ne_bytes([2, 0, 0, 0]))]);
+    assert_eq!(
+        parsed(&message(libc::RTM_DELLINK, &link(0))),
+        [Message::LinkGone(u32::from_ne_bytes([2, 0, 0, 0]))]
+    );
     assert_eq!(parsed(&message(libc::RTM_DELLINK, &link(libc::AF_BRIDGE as u8))), []);
 }
 
 #[test]
 fn flag_bits_of_an_attribute_type_are_not_part_of_it() {
     let nested = attribute(18 | 0x8000, &attribute(1, b"wireguard\0"));
-    let body = [&[0, 0, 0xfe, 0xff, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &attribute(3, b"wg0\0"), &nested].concat();
+    let body = [
+        &[0, 0, 0xfe, 0xff, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..],
+        &attribute(3, b"wg0\0"),
+        &nested,
+    ]
+    .concat();
 
     let [Message::Link(link)] = &parsed(&message(libc::RTM_NEWLINK, &body))[..] else { panic!() };
 
@@ -62,7 +71,10 @@ fn prefixes_contain_what_shares_their_bits() {
     assert!(!contains("10.1.0.0", 16, "10.0.255.255"));
     assert!(contains("0.0.0.0", 0, "255.1.2.3"));
     assert!(contains("10.0.0.1", 32, "10.0.0.1") && !contains("10.0.0.1", 32, "10.0.0.0"));
-    assert!(contains("2001:db8::", 32, "2001:db8:ffff::1") && !contains("2001:db8::", 33, "2001:db8:ffff::1"));
+    assert!(
+        contains("2001:db8::", 32, "2001:db8:ffff::1")
+            && !contains("2001:db8::", 33, "2001:db8:ffff::1")
+    );
     assert!(!contains("0.0.0.0", 0, "::"));
     assert!(!contains("10.0.0.1", 255, "10.0.0.1"), "a malformed length contains nothing");
 }
@@ -70,7 +82,8 @@ fn prefixes_contain_what_shares_their_bits() {
 #[test]
 fn this_machines_own_tables_are_read() {
     let links = dump(libc::RTM_GETLINK, libc::AF_UNSPEC).unwrap();
-    let loopback = links.iter().any(|message| matches!(message, Message::Link(link) if link.name == "lo"));
+    let loopback =
+        links.iter().any(|message| matches!(message, Message::Link(link) if link.name == "lo"));
     assert!(loopback, "{links:?}");
     assert!(dump(u16::MAX, 0).is_err());
 }

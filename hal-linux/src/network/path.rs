@@ -6,19 +6,19 @@ use core::net::IpAddr;
 
 /// How packets to the upstream leave by an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Path {
+pub(crate) struct Path {
     /// The address they leave with.
-    pub address: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
     /// Next hop, where the route names one.
-    pub gateway: Option<IpAddr>,
+    pub(crate) gateway: Option<IpAddr>,
     /// The route's metric.
-    pub metric: u32,
+    pub(crate) metric: u32,
     /// Only a socket with this source address takes the route, bound to the interface or not.
-    pub needs_source: bool,
+    pub(crate) needs_source: bool,
     /// A policy rule leads this source address out by the interface, whatever the socket is bound to.
-    pub has_source_rule: bool,
+    pub(crate) has_source_rule: bool,
     /// The kernel's reverse path filter drops what returns by the interface.
-    pub is_filtered: bool,
+    pub(crate) is_filtered: bool,
 }
 
 impl Tables {
@@ -35,7 +35,8 @@ impl Tables {
             }
             Some((route.metric, needs_source, address, hop.gateway))
         });
-        let (metric, needs_source, address, gateway) = reachable.min_by_key(|(metric, ..)| *metric)?;
+        let (metric, needs_source, address, gateway) =
+            reachable.min_by_key(|(metric, ..)| *metric)?;
         let is_filtered = self.rp_filter(link.index) == STRICT
             && ip == Ip::V4
             && address.is_some_and(|address| !self.answers_by(link, address));
@@ -50,16 +51,28 @@ impl Tables {
     }
 
     /// The address that packets by a route have, or would have by a default route.
-    pub(crate) fn address(&self, link: &Link, ip: Ip, way: Option<(&Route, Hop)>) -> Option<IpAddr> {
+    pub(crate) fn address(
+        &self,
+        link: &Link,
+        ip: Ip,
+        way: Option<(&Route, Hop)>,
+    ) -> Option<IpAddr> {
         if let Some((Route { preferred_source: Some(source), .. }, _)) = way {
             return Some(*source);
         }
         let gateway = way.and_then(|(_, hop)| hop.gateway);
         let source = way.and_then(|(route, _)| route.source);
-        let own = self.addresses.iter().filter(|address| address.index == link.index && is_usable(address, ip));
+        let own = self
+            .addresses
+            .iter()
+            .filter(|address| address.index == link.index && is_usable(address, ip));
         let fitting = own.filter(|address| source.is_none_or(|source| source.contains(address.ip)));
         // The kernel's own choice: on the gateway's network, else the first (inet_select_addr).
-        fitting.min_by_key(|address| (rank(address), !gateway.is_some_and(|hop| network(address).contains(hop)))).map(|address| address.ip)
+        fitting
+            .min_by_key(|address| {
+                (rank(address), !gateway.is_some_and(|hop| network(address).contains(hop)))
+            })
+            .map(|address| address.ip)
     }
 
     fn ways_out(&self, link: &Link, ip: Ip) -> impl Iterator<Item = (&Route, Hop)> {
@@ -73,7 +86,8 @@ impl Tables {
 
     /// Whether a route is found by a socket bound to `device`, to `source`, to both or neither.
     fn leads(&self, route: &Route, device: Option<&str>, source: Option<IpAddr>) -> bool {
-        if route.source.is_some_and(|prefix| !source.is_some_and(|source| prefix.contains(source))) {
+        if route.source.is_some_and(|prefix| !source.is_some_and(|source| prefix.contains(source)))
+        {
             return false;
         }
         let mut rules = self.routing.rules.iter().filter(|rule| rule.ip == route.ip).peekable();
@@ -106,7 +120,9 @@ impl Tables {
         let mut rules = self.routing.rules.iter().filter(|rule| rule.ip == ip).peekable();
         let found = match rules.peek() {
             None => best(MAIN),
-            Some(_) => rules.filter(|rule| rule.matches(None, Some(address))).find_map(|rule| best(rule.table)),
+            Some(_) => rules
+                .filter(|rule| rule.matches(None, Some(address)))
+                .find_map(|rule| best(rule.table)),
         };
         found.is_some_and(|route| route.hops.iter().any(|hop| hop.index == link.index))
     }
@@ -114,7 +130,8 @@ impl Tables {
 
 impl Rule {
     fn matches(&self, device: Option<&str>, source: Option<IpAddr>) -> bool {
-        let by_source = self.source.is_none_or(|prefix| source.is_some_and(|source| prefix.contains(source)));
+        let by_source =
+            self.source.is_none_or(|prefix| source.is_some_and(|source| prefix.contains(source)));
         let by_device = self.device.as_deref().is_none_or(|wanted| device == Some(wanted));
         (by_source && by_device && !self.marked) != self.inverted
     }

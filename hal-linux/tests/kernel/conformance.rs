@@ -5,7 +5,9 @@ use baton_hal::{
     LinkName,
     conformance::{CASES, Fault, Rig, run},
 };
-use baton_hal_linux::{BoundStream, BoundTransport, Family, LinksOptions, NetlinkLinks, TransportOptions};
+use baton_hal_linux::{
+    BoundStream, BoundTransport, Family, LinksOptions, NetlinkLinks, TransportOptions,
+};
 use core::cell::RefCell;
 use tokio::net::TcpListener;
 
@@ -63,7 +65,10 @@ impl Rig for Kernel<'_> {
             Fault::Route(true) => self.route(link, "add"),
             Fault::Route(false) => self.route(link, "del"),
             Fault::Address(true) => {
-                ip(&format!("addr add {address}{}", if self.family == Family::V6 { " nodad" } else { "" }));
+                ip(&format!(
+                    "addr add {address}{}",
+                    if self.family == Family::V6 { " nodad" } else { "" }
+                ));
                 self.route(link, "replace");
             }
             Fault::Address(false) => ip(&format!("addr del {address}")),
@@ -74,22 +79,30 @@ impl Rig for Kernel<'_> {
         }
     }
 
-    #[expect(clippy::await_holding_refcell_ref, reason = "the suite never refuses while it accepts")]
+    #[expect(
+        clippy::await_holding_refcell_ref,
+        reason = "the suite never refuses while it accepts"
+    )]
     async fn accept(&self) -> (LinkName, BoundStream) {
         let listener = self.listener.borrow();
-        let (stream, from) = listener.as_ref().expect("the upstream listens").accept().await.unwrap();
+        let (stream, from) =
+            listener.as_ref().expect("the upstream listens").accept().await.unwrap();
         (lab::link_of(from.ip()).to_owned(), stream.into())
     }
 }
 
 #[test]
 fn passes_the_conformance_suite_over_ipv4() {
-    lab::in_user_namespace("conformance::passes_the_conformance_suite_over_ipv4", || passes_over(Family::V4));
+    lab::in_user_namespace("conformance::passes_the_conformance_suite_over_ipv4", || {
+        passes_over(Family::V4)
+    });
 }
 
 #[test]
 fn passes_the_conformance_suite_over_ipv6() {
-    lab::in_user_namespace("conformance::passes_the_conformance_suite_over_ipv6", || passes_over(Family::V6));
+    lab::in_user_namespace("conformance::passes_the_conformance_suite_over_ipv6", || {
+        passes_over(Family::V6)
+    });
 }
 
 fn passes_over(family: Family) {

@@ -92,7 +92,10 @@ impl Lab {
     }
 
     /// Runs `job` in the upstream's namespace.
-    pub(crate) fn at_upstream<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn at_upstream<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
         let (done, result) = mpsc::channel();
         let job = Box::new(move || done.send(job()).expect("the test waits"));
         self.upstream.send(job).expect("the upstream's thread runs");
@@ -128,7 +131,8 @@ impl Lab {
     /// A listener of the upstream on port 9000.
     pub(crate) fn listen(&self, address: &str) -> tokio::net::TcpListener {
         let address = SocketAddr::new(address.parse().unwrap(), 9000);
-        let listener = self.at_upstream(move || std::net::TcpListener::bind(address).expect("a free port"));
+        let listener =
+            self.at_upstream(move || std::net::TcpListener::bind(address).expect("a free port"));
         listener.set_nonblocking(true).unwrap();
         tokio::net::TcpListener::from_std(listener).unwrap()
     }
@@ -136,7 +140,8 @@ impl Lab {
 
 /// Runs `ip` in this thread's namespace.
 pub(crate) fn ip(command: &str) {
-    let output = Command::new("ip").args(command.split(' ')).output().expect("ip (package iproute2) runs");
+    let output =
+        Command::new("ip").args(command.split(' ')).output().expect("ip (package iproute2) runs");
     assert!(output.status.success(), "ip {command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 

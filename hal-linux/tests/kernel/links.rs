@@ -1,6 +1,8 @@
 //! What [`NetlinkLinks`] sees.
 
-use crate::lab::{BEST, Lab, OTHER, in_user_namespace, ip, refuse_bind_to_device, route_v4, with_lab};
+use crate::lab::{
+    BEST, Lab, OTHER, in_user_namespace, ip, refuse_bind_to_device, route_v4, with_lab,
+};
 use baton_core::{Class, Duration};
 use baton_hal::{Facts, LinkChange, Links};
 use baton_hal_linux::{Family, LinksOptions, NetlinkLinks, capabilities};
@@ -27,7 +29,10 @@ impl Seen {
 
     async fn next(&mut self, what: &str) {
         let change = timeout(Duration::from_secs(10), self.links.changed()).await;
-        match change.unwrap_or_else(|_| panic!("never seen: {what}; known: {:#?}", self.facts)).unwrap() {
+        match change
+            .unwrap_or_else(|_| panic!("never seen: {what}; known: {:#?}", self.facts))
+            .unwrap()
+        {
             LinkChange::Updated(facts) => {
                 self.facts.insert(facts.name.clone(), facts);
             }
@@ -74,7 +79,10 @@ fn lost_carrier_is_seen_within_100_ms() {
         }
 
         delays.sort();
-        println!("carrier loss, with the start of `ip`: p50 {:?}, worst {:?}", delays[5], delays[10]);
+        println!(
+            "carrier loss, with the start of `ip`: p50 {:?}, worst {:?}",
+            delays[5], delays[10]
+        );
         assert!(delays[5] < Duration::from_millis(100), "{delays:?}");
     });
 }
@@ -95,14 +103,20 @@ fn interface_that_appears_gets_a_route_is_renamed_and_vanishes() {
         seen.until("a new link", |facts| facts.contains_key("usb0")).await;
         let usb0 = seen.facts["usb0"].clone();
         assert!(usb0.is_usable());
-        assert_eq!((usb0.class, usb0.metric, usb0.gateway), (Class::Lte, Some(300), "192.168.8.1".parse().ok()));
+        assert_eq!(
+            (usb0.class, usb0.metric, usb0.gateway),
+            (Class::Lte, Some(300), "192.168.8.1".parse().ok())
+        );
 
         ip("route del default dev usb0");
         seen.until("its route gone", |facts| facts["usb0"].metric.is_none()).await;
 
         ip("link set usb0 down");
         ip("link set usb0 name modem");
-        seen.until("the new name", |facts| facts.contains_key("modem") && !facts.contains_key("usb0")).await;
+        seen.until("the new name", |facts| {
+            facts.contains_key("modem") && !facts.contains_key("usb0")
+        })
+        .await;
         assert_eq!(seen.facts["modem"].index, usb0.index);
         assert!(!seen.facts["modem"].carrier);
 
@@ -125,7 +139,10 @@ fn new_interface_under_an_old_name_has_a_new_index() {
         ip("link set wwan0 up");
         route_v4(OTHER, "add");
 
-        seen.until("a new wwan0", |facts| facts.get(OTHER).is_some_and(|new| new.index != old && new.is_usable())).await;
+        seen.until("a new wwan0", |facts| {
+            facts.get(OTHER).is_some_and(|new| new.index != old && new.is_usable())
+        })
+        .await;
     });
 }
 
@@ -179,12 +196,17 @@ fn multipath_default_route_is_one_of_each_of_its_links() {
     lab_test("multipath_default_route_is_one_of_each_of_its_links", async |lab| {
         route_v4(BEST, "del");
         route_v4(OTHER, "del");
-        ip("route add default metric 50 nexthop via 10.0.1.1 dev eth0 nexthop via 10.0.2.1 dev wwan0");
+        ip(
+            "route add default metric 50 nexthop via 10.0.1.1 dev eth0 nexthop via 10.0.2.1 dev wwan0",
+        );
         let mut seen = Seen::over(Family::V4).await;
         seen.settle().await;
 
         for (link, gateway) in [(BEST, "10.0.1.1"), (OTHER, "10.0.2.1")] {
-            assert_eq!((seen.facts[link].metric, seen.facts[link].gateway), (Some(50), gateway.parse().ok()));
+            assert_eq!(
+                (seen.facts[link].metric, seen.facts[link].gateway),
+                (Some(50), gateway.parse().ok())
+            );
         }
         lab.lower(OTHER);
         seen.until("a hop gone", |facts| facts[OTHER].metric.is_none()).await;
@@ -206,27 +228,36 @@ fn point_to_point_route_names_no_gateway() {
 
 #[test]
 fn ipv6_address_is_used_once_it_is_proven_unique_and_until_it_is_deprecated() {
-    lab_test("ipv6_address_is_used_once_it_is_proven_unique_and_until_it_is_deprecated", async |_| {
-        let mut seen = Seen::over(Family::V6).await;
+    lab_test(
+        "ipv6_address_is_used_once_it_is_proven_unique_and_until_it_is_deprecated",
+        async |_| {
+            let mut seen = Seen::over(Family::V6).await;
 
-        ip("addr del 2001:db8:1::2/64 dev eth0");
-        seen.until("no address: link-local ones don't count", |facts| facts[BEST].address.is_none()).await;
+            ip("addr del 2001:db8:1::2/64 dev eth0");
+            seen.until("no address: link-local ones don't count", |facts| {
+                facts[BEST].address.is_none()
+            })
+            .await;
 
-        let start = Instant::now();
-        ip("addr add 2001:db8:1::3/64 dev eth0");
-        seen.until("an address", |facts| facts[BEST].address.is_some()).await;
-        assert_eq!(seen.facts[BEST].address, "2001:db8:1::3".parse().ok());
-        assert!(start.elapsed() > Duration::from_millis(500), "duplicate address detection takes a second");
+            let start = Instant::now();
+            ip("addr add 2001:db8:1::3/64 dev eth0");
+            seen.until("an address", |facts| facts[BEST].address.is_some()).await;
+            assert_eq!(seen.facts[BEST].address, "2001:db8:1::3".parse().ok());
+            assert!(
+                start.elapsed() > Duration::from_millis(500),
+                "duplicate address detection takes a second"
+            );
 
-        ip("addr change 2001:db8:1::3/64 dev eth0 preferred_lft 0");
-        seen.until("deprecated", |facts| facts[BEST].address.is_none()).await;
+            ip("addr change 2001:db8:1::3/64 dev eth0 preferred_lft 0");
+            seen.until("deprecated", |facts| facts[BEST].address.is_none()).await;
 
-        // Private addresses (RFC 4193) yield to public ones.
-        ip("addr add fd00:1::5/64 dev eth0 nodad");
-        seen.until("private", |facts| facts[BEST].address == "fd00:1::5".parse().ok()).await;
-        ip("addr add 2001:db8:1::4/64 dev eth0 nodad");
-        seen.until("public", |facts| facts[BEST].address == "2001:db8:1::4".parse().ok()).await;
-    });
+            // Private addresses (RFC 4193) yield to public ones.
+            ip("addr add fd00:1::5/64 dev eth0 nodad");
+            seen.until("private", |facts| facts[BEST].address == "fd00:1::5".parse().ok()).await;
+            ip("addr add 2001:db8:1::4/64 dev eth0 nodad");
+            seen.until("public", |facts| facts[BEST].address == "2001:db8:1::4".parse().ok()).await;
+        },
+    );
 }
 
 #[test]
@@ -251,7 +282,8 @@ fn either_family_will_do_and_ipv4_comes_first() {
 
         route_v4(BEST, "del");
 
-        seen.until("IPv6", |facts| facts[BEST].address.is_some_and(|address| address.is_ipv6())).await;
+        seen.until("IPv6", |facts| facts[BEST].address.is_some_and(|address| address.is_ipv6()))
+            .await;
         assert!(seen.facts[BEST].is_usable());
     });
 }
@@ -273,7 +305,10 @@ fn route_in_a_table_counts_where_a_rule_leads_there() {
         let mut seen = Seen::over(Family::V4).await;
         route_v4(OTHER, "del");
         ip("route add default via 10.0.2.1 dev wwan0 table 100");
-        seen.until("no route", |facts| facts.get(OTHER).is_some_and(|facts| facts.metric.is_none())).await;
+        seen.until("no route", |facts| {
+            facts.get(OTHER).is_some_and(|facts| facts.metric.is_none())
+        })
+        .await;
 
         ip("rule add from 10.0.2.2 lookup 100");
         seen.until("by source", |facts| facts[OTHER].is_usable()).await;
@@ -296,7 +331,8 @@ fn strict_return_path_is_trouble_for_all_but_the_best_link() {
         seen.until("trouble", |facts| facts[OTHER].trouble.is_some()).await;
         assert!(seen.facts[BEST].is_usable(), "{:?}", seen.facts[BEST]);
         let lacking = capabilities(&seen.links.network(), &names);
-        let lacking: Vec<_> = lacking.iter().filter(|one| !one.present).map(|one| one.name.as_str()).collect();
+        let lacking: Vec<_> =
+            lacking.iter().filter(|one| !one.present).map(|one| one.name.as_str()).collect();
         assert_eq!(lacking, ["return-path:eth0", "return-path:wwan0"]);
 
         // What the text says mends it.
@@ -320,21 +356,27 @@ fn strict_return_path_is_trouble_for_all_but_the_best_link() {
 
 #[test]
 fn link_that_no_socket_may_be_bound_to_is_in_trouble_until_a_rule_leads_out_by_it() {
-    lab_test("link_that_no_socket_may_be_bound_to_is_in_trouble_until_a_rule_leads_out_by_it", async |_| {
-        refuse_bind_to_device();
-        for (number, link) in [(1, BEST), (2, OTHER)] {
-            ip(&format!("route add default via 10.0.{number}.1 dev {link} table 10{number}"));
-        }
-        ip("rule add from 10.0.1.2 lookup 101");
-        let mut seen = Seen::over(Family::V4).await;
-        seen.until("trouble", |facts| facts.get(OTHER).is_some_and(|facts| facts.trouble.is_some())).await;
-        let lacking = &capabilities(&seen.links.network(), &[])[0];
-        assert_eq!((lacking.name.as_str(), lacking.present), ("bind-to-device", false));
+    lab_test(
+        "link_that_no_socket_may_be_bound_to_is_in_trouble_until_a_rule_leads_out_by_it",
+        async |_| {
+            refuse_bind_to_device();
+            for (number, link) in [(1, BEST), (2, OTHER)] {
+                ip(&format!("route add default via 10.0.{number}.1 dev {link} table 10{number}"));
+            }
+            ip("rule add from 10.0.1.2 lookup 101");
+            let mut seen = Seen::over(Family::V4).await;
+            seen.until("trouble", |facts| {
+                facts.get(OTHER).is_some_and(|facts| facts.trouble.is_some())
+            })
+            .await;
+            let lacking = &capabilities(&seen.links.network(), &[])[0];
+            assert_eq!((lacking.name.as_str(), lacking.present), ("bind-to-device", false));
 
-        ip("rule add from 10.0.2.2 lookup 102");
+            ip("rule add from 10.0.2.2 lookup 102");
 
-        seen.until("no trouble", |facts| facts[OTHER].is_usable()).await;
-    });
+            seen.until("no trouble", |facts| facts[OTHER].is_usable()).await;
+        },
+    );
 }
 
 #[test]

@@ -1,12 +1,18 @@
 //! How the upstream's name is resolved.
 
-use crate::lab::{BEST, Lab, OTHER, UPSTREAM_V4, UPSTREAM_V6, in_user_namespace, link_of, with_lab};
+use crate::lab::{
+    BEST, Lab, OTHER, UPSTREAM_V4, UPSTREAM_V6, in_user_namespace, link_of, with_lab,
+};
 use baton_core::Duration;
 use baton_hal::{Error, ErrorKind, Transport};
 use baton_hal_linux::{BoundTransport, Network, ResolveOptions, TransportOptions};
 use core::{cell::RefCell, net::IpAddr};
 use std::{fs, path::PathBuf, rc::Rc};
-use tokio::{net::UdpSocket, time::timeout};
+use tokio::{
+    net::UdpSocket,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 fn lab_test(name: &str, body: impl AsyncFnOnce(&Lab) + Send + 'static) {
     in_user_namespace(&format!("resolve::{name}"), || with_lab(body));
@@ -15,6 +21,7 @@ fn lab_test(name: &str, body: impl AsyncFnOnce(&Lab) + Send + 'static) {
 /// A name server at the upstream: knows `upstream.test`, remembers who asked.
 struct Server {
     asked_by: Rc<RefCell<Vec<IpAddr>>>,
+    task: JoinHandle<()>,
 }
 
 impl Server {
@@ -24,14 +31,14 @@ impl Server {
         let socket = UdpSocket::from_std(socket).unwrap();
         let asked_by = Rc::new(RefCell::new(Vec::new()));
         let log = asked_by.clone();
-        tokio::task::spawn_local(async move {
+        let task = tokio::task::spawn_local(async move {
             let mut buf = [0; 512];
             while let Ok((len, from)) = socket.recv_from(&mut buf).await {
                 log.borrow_mut().push(from.ip());
                 let _ = socket.send_to(&answer(&buf[..len], address, ttl), from).await;
             }
         });
-        Self { asked_by }
+        Self { asked_by, task }
     }
 
     fn asked_by(&self) -> Vec<&'static str> {
@@ -65,8 +72,11 @@ fn transport(test: &str, servers: &str, hosts: &str) -> BoundTransport {
         path
     };
     let mut options = TransportOptions::new("upstream.test", 9000);
-    options.resolve =
-        ResolveOptions { resolv_conf: vec![file("resolv", servers)], hosts: file("hosts", hosts), port: 5353 };
+    options.resolve = ResolveOptions {
+        resolv_conf: vec![file("resolv", servers)],
+        hosts: file("hosts", hosts),
+        port: 5353,
+    };
     BoundTransport::new(Network::read().unwrap(), options)
 }
 
@@ -108,6 +118,31 @@ fn silent_servers_leave_the_addresses_of_another_link() {
         fs::write(file, "nameserver 203.0.113.53\n").unwrap();
 
         assert_eq!(kind(&transport, OTHER).await, None, "what eth0 learnt serves wwan0");
+    });
+}
+
+#[test]
+fn expired_addresses_are_asked_for_again_and_serve_while_nobody_answers() {
+    lab_test("expired_addresses_are_asked_for_again_and_serve_while_nobody_answers", async |lab| {
+        let _listener = lab.listen(UPSTREAM_V4);
+        let server = Server::start(lab, Some(UPSTREAM_V4), 1);
+        let transport = transport("stale", SERVERS, "");
+        assert_eq!(kind(&transport, OTHER).await, None);
+
+        // Five seconds are the least that an answer is believed.
+        sleep(Duration::from_secs(4)).await;
+        assert_eq!(kind(&transport, OTHER).await, None);
+        assert_eq!(server.asked_by().len(), 1);
+        sleep(Duration::from_millis(1500)).await;
+        assert_eq!(kind(&transport, OTHER).await, None);
+        assert_eq!(server.asked_by().len(), 1);
+
+        server.task.abort();
+        sleep(Duration::from_millis(5500)).await;
+        assert_eq!(kind(&transport, OTHER).await, None, "nobody answers");
+        let start = tokio::time::Instant::now();
+        assert_eq!(kind(&transport, OTHER).await, None);
+        assert!(start.elapsed() < Duration::from_millis(500), "and nobody is asked for a while");
     });
 }
 
@@ -164,6 +199,9 @@ fn dead_address_is_passed_over_and_the_good_one_kept() {
         assert_eq!(kind(&transport, OTHER).await, None);
         let start = tokio::time::Instant::now();
         assert_eq!(kind(&transport, BEST).await, None);
-        assert!(start.elapsed() < Duration::from_secs(1), "the last good address comes first on every link");
+        assert!(
+            start.elapsed() < Duration::from_secs(1),
+            "the last good address comes first on every link"
+        );
     });
 }

@@ -1,6 +1,9 @@
 //! What [`BoundTransport`] does.
 
-use crate::lab::{BEST, Lab, OTHER, UPSTREAM_V4, UPSTREAM_V6, in_user_namespace, ip, link_of, refuse_bind_to_device, route_v4, with_lab};
+use crate::lab::{
+    BEST, Lab, OTHER, UPSTREAM_V4, UPSTREAM_V6, in_user_namespace, ip, link_of,
+    refuse_bind_to_device, route_v4, with_lab,
+};
 use baton_core::Duration;
 use baton_hal::{Error, ErrorKind, Stream, Transport};
 use baton_hal_linux::{BoundTransport, Family, Network, TransportError, TransportOptions, arrival};
@@ -20,7 +23,8 @@ fn transport(upstream: &str) -> BoundTransport {
 }
 
 async fn came_by(listener: &TcpListener) -> (&'static str, TcpStream) {
-    let (stream, from) = timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap();
+    let (stream, from) =
+        timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap();
     (link_of(from.ip()), stream)
 }
 
@@ -118,26 +122,32 @@ fn strict_return_path_really_breaks_the_other_link() {
 
 #[test]
 fn black_hole_shows_within_half_a_second_and_carrier_loss_does_not_end_the_stream() {
-    lab_test("black_hole_shows_within_half_a_second_and_carrier_loss_does_not_end_the_stream", async |lab| {
-        let listener = lab.listen(UPSTREAM_V4);
-        let transport = transport(UPSTREAM_V4);
-        let (stream, (_, _far)) = tokio::join!(transport.connect(BEST), came_by(&listener));
-        let stream = stream.unwrap();
-        assert!(stream.info().unwrap().srtt > Duration::ZERO);
+    lab_test(
+        "black_hole_shows_within_half_a_second_and_carrier_loss_does_not_end_the_stream",
+        async |lab| {
+            let listener = lab.listen(UPSTREAM_V4);
+            let transport = transport(UPSTREAM_V4);
+            let (stream, (_, _far)) = tokio::join!(transport.connect(BEST), came_by(&listener));
+            let stream = stream.unwrap();
+            assert!(stream.info().unwrap().srtt > Duration::ZERO);
 
-        lab.silence(BEST, true);
-        for _ in 0..50 {
-            stream.try_write(&[IoSlice::new(&[0; 5000])]).unwrap();
-            sleep(Duration::from_millis(10)).await;
-        }
+            lab.silence(BEST, true);
+            for _ in 0..50 {
+                stream.try_write(&[IoSlice::new(&[0; 5000])]).unwrap();
+                sleep(Duration::from_millis(10)).await;
+            }
 
-        let info = stream.info().unwrap();
-        assert!(info.unacked_segments > 0 && info.last_ack >= Duration::from_millis(400), "{info:?}");
-        assert!(info.retransmitted_segments > 0, "{info:?}");
+            let info = stream.info().unwrap();
+            assert!(
+                info.unacked_segments > 0 && info.last_ack >= Duration::from_millis(400),
+                "{info:?}"
+            );
+            assert!(info.retransmitted_segments > 0, "{info:?}");
 
-        lab.lower(BEST);
-        assert!(matches!(stream.try_read(&mut [0; 8]), Ok(None)), "the kernel keeps trying");
-    });
+            lab.lower(BEST);
+            assert!(matches!(stream.try_read(&mut [0; 8]), Ok(None)), "the kernel keeps trying");
+        },
+    );
 }
 
 #[test]
@@ -148,7 +158,8 @@ fn unsent_bytes_stay_below_the_low_water_mark() {
         for lowat in [Some(16 * 1024), None] {
             let mut options = TransportOptions::new(UPSTREAM_V4, 9000);
             (options.send_buffer, options.notsent_lowat) = (Some(512 * 1024), lowat);
-            (options.receive_buffer, options.keepalive) = (Some(64 * 1024), Some(Duration::from_secs(30)));
+            (options.receive_buffer, options.keepalive) =
+                (Some(64 * 1024), Some(Duration::from_secs(30)));
             let transport = BoundTransport::new(Network::read().unwrap(), options);
             let (stream, (_, _far)) = tokio::join!(transport.connect(BEST), came_by(&listener));
             let stream = stream.unwrap();
@@ -166,30 +177,38 @@ fn unsent_bytes_stay_below_the_low_water_mark() {
 
 #[test]
 fn client_is_told_by_the_interface_it_came_in_by_not_by_the_address_it_called() {
-    lab_test("client_is_told_by_the_interface_it_came_in_by_not_by_the_address_it_called", async |lab| {
-        // The machine answers on wwan0 for the address of eth0, and on a dual-stack socket too.
-        lab.ip("route add 10.0.1.2/32 via 10.0.2.2 dev p-wwan0");
-        lab.ip("-6 route add 2001:db8:1::2/128 via 2001:db8:2::2 dev p-wwan0");
-        ip("route del default dev eth0");
-        let network = Network::read().unwrap();
+    lab_test(
+        "client_is_told_by_the_interface_it_came_in_by_not_by_the_address_it_called",
+        async |lab| {
+            // The machine answers on wwan0 for the address of eth0, and on a dual-stack socket too.
+            lab.ip("route add 10.0.1.2/32 via 10.0.2.2 dev p-wwan0");
+            lab.ip("-6 route add 2001:db8:1::2/128 via 2001:db8:2::2 dev p-wwan0");
+            ip("route del default dev eth0");
+            let network = Network::read().unwrap();
 
-        for (listen, call) in [
-            ("0.0.0.0", "10.0.1.2"),
-            ("::", "10.0.1.2"),
-            ("::", "2001:db8:1::2"),
-        ] {
-            let listener = TcpListener::bind(SocketAddr::new(listen.parse().unwrap(), 0)).await.unwrap();
-            let to = SocketAddr::new(call.parse().unwrap(), listener.local_addr().unwrap().port());
-            let client = lab.at_upstream(move || {
-                std::net::TcpStream::connect_timeout(&to, Duration::from_secs(5)).expect("the machine listens")
-            });
-            let (accepted, _) = listener.accept().await.unwrap();
+            for (listen, call) in
+                [("0.0.0.0", "10.0.1.2"), ("::", "10.0.1.2"), ("::", "2001:db8:1::2")]
+            {
+                let listener =
+                    TcpListener::bind(SocketAddr::new(listen.parse().unwrap(), 0)).await.unwrap();
+                let to =
+                    SocketAddr::new(call.parse().unwrap(), listener.local_addr().unwrap().port());
+                let client = lab.at_upstream(move || {
+                    std::net::TcpStream::connect_timeout(&to, Duration::from_secs(5))
+                        .expect("the machine listens")
+                });
+                let (accepted, _) = listener.accept().await.unwrap();
 
-            assert_eq!(network.interface(arrival(&accepted).unwrap()).as_deref(), Some(OTHER), "{listen} {call}");
-            assert_eq!(network.interface_of(to.ip()).as_deref(), Some(BEST));
-            drop(client);
-        }
-    });
+                assert_eq!(
+                    network.interface(arrival(&accepted).unwrap()).as_deref(),
+                    Some(OTHER),
+                    "{listen} {call}"
+                );
+                assert_eq!(network.interface_of(to.ip()).as_deref(), Some(BEST));
+                drop(client);
+            }
+        },
+    );
 }
 
 #[test]
@@ -200,7 +219,10 @@ fn local_client_comes_in_by_loopback() {
             let listener = TcpListener::bind((address, 0)).await.unwrap();
             let client = TcpStream::connect(listener.local_addr().unwrap());
             let (_client, accepted) = tokio::join!(client, listener.accept());
-            assert_eq!(network.interface(arrival(&accepted.unwrap().0).unwrap()).as_deref(), Some("lo"));
+            assert_eq!(
+                network.interface(arrival(&accepted.unwrap().0).unwrap()).as_deref(),
+                Some("lo")
+            );
         }
     });
 }

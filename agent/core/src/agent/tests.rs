@@ -18,7 +18,12 @@ struct World {
 }
 
 fn policy() -> Policy {
-    let limits = ClassLimits { window_bytes: 256 * 1024, chunk_bytes: 1 << 20, budget_blocks: 32, timeout_percent: 100 };
+    let limits = ClassLimits {
+        window_bytes: 256 * 1024,
+        chunk_bytes: 1 << 20,
+        budget_blocks: 32,
+        timeout_percent: 100,
+    };
     Policy {
         links: LinkPolicy::default(),
         uploads: UploadPolicy::default(),
@@ -30,8 +35,14 @@ fn policy() -> Policy {
 impl World {
     /// Three healthy links; Ethernet is active.
     fn new() -> Self {
-        let mut world = Self { agent: Small::new(policy(), 1), now: Instant::from_millis(1000), actions: Vec::new() };
-        for (link, class, priority) in [(ETH, Class::Ethernet, 10), (WLAN, Class::Wifi, 20), (LTE, Class::Lte, 30)] {
+        let mut world = Self {
+            agent: Small::new(policy(), 1),
+            now: Instant::from_millis(1000),
+            actions: Vec::new(),
+        };
+        for (link, class, priority) in
+            [(ETH, Class::Ethernet, 10), (WLAN, Class::Wifi, 20), (LTE, Class::Lte, 30)]
+        {
             let spec = LinkSpec { class, priority, metric: 100, metered: link == LTE };
             world.observe(link, Observation::Appeared(spec));
             world.up(link);
@@ -64,7 +75,8 @@ impl World {
     fn pass_with(&mut self, duration: Duration, answers: impl Fn(LinkId) -> bool) {
         let end = self.now + duration;
         for _ in 0..10_000 {
-            let probes: Vec<LinkId> = self.take(|action| if let Action::Probe(link) = action { Some(link) } else { None });
+            let probes: Vec<LinkId> = self
+                .take(|action| if let Action::Probe(link) = action { Some(link) } else { None });
             for link in probes {
                 if answers(link) {
                     self.observe(link, Observation::ProbeAnswered { rtt: RTT });
@@ -98,7 +110,8 @@ impl World {
     }
 
     fn take<R>(&mut self, pick: impl Fn(Action) -> Option<R>) -> Vec<R> {
-        let (taken, kept): (Vec<_>, Vec<_>) = self.actions.drain(..).partition(|action| pick(*action).is_some());
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            self.actions.drain(..).partition(|action| pick(*action).is_some());
         self.actions = kept;
         taken.into_iter().filter_map(pick).collect()
     }
@@ -114,25 +127,47 @@ impl World {
     }
 
     fn the_create(&mut self) -> (LinkId, Attempt) {
-        let creates = self.take(|action| if let Action::Create { link, attempt, .. } = action { Some((link, attempt)) } else { None });
+        let creates = self.take(|action| {
+            if let Action::Create { link, attempt, .. } = action {
+                Some((link, attempt))
+            } else {
+                None
+            }
+        });
         assert_eq!(creates.len(), 1, "one creation, of {creates:?}");
         creates[0]
     }
 
     fn asks(&mut self) -> Vec<(LinkId, Attempt)> {
-        self.take(|action| if let Action::Ask { link, attempt, .. } = action { Some((link, attempt)) } else { None })
+        self.take(|action| {
+            if let Action::Ask { link, attempt, .. } = action {
+                Some((link, attempt))
+            } else {
+                None
+            }
+        })
     }
 
     fn appends(&mut self) -> Vec<(LinkId, Attempt, u64)> {
-        self.take(|action| if let Action::Append { link, attempt, from, .. } = action { Some((link, attempt, from)) } else { None })
+        self.take(|action| {
+            if let Action::Append { link, attempt, from, .. } = action {
+                Some((link, attempt, from))
+            } else {
+                None
+            }
+        })
     }
 
     fn drops(&mut self) -> Vec<Attempt> {
-        self.take(|action| if let Action::Drop { attempt, .. } = action { Some(attempt) } else { None })
+        self.take(
+            |action| if let Action::Drop { attempt, .. } = action { Some(attempt) } else { None },
+        )
     }
 
     fn verdicts(&mut self) -> Vec<Verdict> {
-        self.take(|action| if let Action::Answer { verdict, .. } = action { Some(verdict) } else { None })
+        self.take(
+            |action| if let Action::Answer { verdict, .. } = action { Some(verdict) } else { None },
+        )
     }
 
     /// An upload that is created and appends on Ethernet, all bytes here, half of them acknowledged.
@@ -245,7 +280,10 @@ fn suspicion_of_a_fencing_upstream_asks_and_takes_but_does_not_switch() {
     assert_eq!(asks.first().map(|(link, _)| *link), Some(WLAN));
     world.outcome(id, asks[0].1, Outcome::Offset(MIB / 2));
     assert_eq!(world.appends(), [(WLAN, asks[0].1, MIB / 2)]);
-    let holds = world.take(|action| if let Action::Hold { attempt, .. } = action { Some(attempt) } else { None });
+    let holds =
+        world.take(
+            |action| if let Action::Hold { attempt, .. } = action { Some(attempt) } else { None },
+        );
     assert_eq!(holds, [old], "the silent link is held, not dropped");
     world.outcome(id, asks[0].1, Outcome::Acked(MIB / 2 + 5000));
     assert_eq!(world.agent.links().active(), Some(ETH));
@@ -266,7 +304,10 @@ fn a_false_alarm_brings_the_upload_home_without_a_switch() {
 
     world.observe(ETH, Observation::Proof);
 
-    let holds = world.take(|action| if let Action::Hold { attempt, .. } = action { Some(attempt) } else { None });
+    let holds =
+        world.take(
+            |action| if let Action::Hold { attempt, .. } = action { Some(attempt) } else { None },
+        );
     assert_eq!(holds, [new], "what the standby has begun it may finish");
     assert_eq!(world.drops(), [old], "its old connection carries bytes that nobody wants");
     world.outcome(id, new, Outcome::Acked(MIB / 2 + 9000));
@@ -289,7 +330,10 @@ fn the_old_link_wins_if_its_append_came_first() {
 
     world.outcome(id, new, Outcome::Failed(Failure::Conflict { offset: MIB / 2 + 800 }));
 
-    let unholds = world.take(|action| if let Action::Unhold { attempt, .. } = action { Some(attempt) } else { None });
+    let unholds =
+        world.take(
+            |action| if let Action::Unhold { attempt, .. } = action { Some(attempt) } else { None },
+        );
     assert_eq!(unholds, [old]);
     assert_eq!(world.drops(), [new]);
 }
@@ -326,7 +370,11 @@ fn a_server_that_does_not_fence_is_asked_only_once_it_is_certain() {
 
     assert_eq!(world.agent.links().active(), Some(WLAN));
     assert_eq!(world.drops(), [old]);
-    assert_eq!(world.asks().len(), 1, "one link is asked, not all: it may wait for the server's lock");
+    assert_eq!(
+        world.asks().len(),
+        1,
+        "one link is asked, not all: it may wait for the server's lock"
+    );
 }
 
 #[test]
@@ -366,7 +414,10 @@ fn a_preferred_link_that_is_back_takes_over_after_what_was_begun_is_finished() {
     world.pass(Duration::from_secs(10));
 
     assert_eq!(world.agent.links().active(), Some(ETH));
-    let holds = world.take(|action| if let Action::Hold { attempt, .. } = action { Some(attempt) } else { None });
+    let holds =
+        world.take(
+            |action| if let Action::Hold { attempt, .. } = action { Some(attempt) } else { None },
+        );
     assert_eq!(holds, [new]);
     world.outcome(id, new, Outcome::Acked(MIB / 2 + 100));
     world.outcome(id, new, Outcome::Drained);
@@ -483,7 +534,10 @@ fn a_client_that_went_away_ends_everything() {
 fn a_cut_without_replay_is_final() {
     let mut world = World::new();
     let id = world.agent.vacancy().expect("room");
-    world.feed(Event::Opened { id, spec: UploadSpec { total: MIB, resume: Resume::Replay, replayable: false } });
+    world.feed(Event::Opened {
+        id,
+        spec: UploadSpec { total: MIB, resume: Resume::Replay, replayable: false },
+    });
     let (_, attempt, _) = world.appends()[0];
     world.feed(Event::Received { id, offset: 5000 });
     world.outcome(id, attempt, Outcome::Sent(5000));

@@ -8,7 +8,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn after(round: Duration, gaps: impl IntoIterator<Item = Duration>) -> Gaps {
-    let mut estimate = Gaps::default();
+    let mut estimate = Gaps::new();
     gaps.into_iter().for_each(|gap| estimate.record(gap, round));
     estimate
 }
@@ -38,7 +38,7 @@ fn a_full_pipe_has_a_threshold_of_some_milliseconds() {
 /// twenty short ones would bring the threshold well below the long one that follows.
 #[test]
 fn the_pause_of_a_window_limited_transfer_is_no_stall() {
-    let mut gaps = Gaps::default();
+    let mut gaps = Gaps::new();
     for _ in 0..50 {
         (0..20).for_each(|_| gaps.record(ms(5), ms(200)));
         gaps.record(ms(100), ms(200));
@@ -105,7 +105,7 @@ proptest! {
 
     #[test]
     fn any_gap_is_survived(gaps in prop::collection::vec(any::<(Duration, Duration)>(), 0..50)) {
-        let mut estimate = Gaps::default();
+        let mut estimate = Gaps::new();
         gaps.into_iter().for_each(|(gap, round)| estimate.record(gap, round));
         estimate.threshold();
     }

@@ -49,7 +49,14 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let wire = Wire { delivers: true, lies: false, rtt: ms(20), lost_percent: 0, answer: None, probes: 0 };
+        let wire = Wire {
+            delivers: true,
+            lies: false,
+            rtt: ms(20),
+            lost_percent: 0,
+            answer: None,
+            probes: 0,
+        };
         Self {
             table: Links::new(LinkPolicy::default(), 7),
             wires: [wire; 3],
@@ -119,7 +126,10 @@ impl World {
         let wire = self.wire(id);
         let Wire { delivers, lies, rtt, .. } = *wire;
         if wire.answer.take_if(|at| *at <= now).is_some() && delivers {
-            self.see(id, if lies { Observation::Impostor } else { Observation::ProbeAnswered { rtt } });
+            self.see(
+                id,
+                if lies { Observation::Impostor } else { Observation::ProbeAnswered { rtt } },
+            );
         }
     }
 
@@ -147,8 +157,13 @@ impl World {
 /// What holds whatever was observed, once probes and switches are drained.
 fn assert_sane<const N: usize>(table: &Links<N>, now: Instant) {
     let ranked: Vec<LinkId> = table.ranked().collect();
-    let mut usable: Vec<LinkId> = (0..N as u8).map(LinkId).filter(|id| table.is_usable(*id)).collect();
-    assert_eq!(table.active(), ranked.first().copied(), "the active link leads, and there is one if any is usable");
+    let mut usable: Vec<LinkId> =
+        (0..N as u8).map(LinkId).filter(|id| table.is_usable(*id)).collect();
+    assert_eq!(
+        table.active(),
+        ranked.first().copied(),
+        "the active link leads, and there is one if any is usable"
+    );
     if let Some(id) = table.override_link().filter(|id| table.is_usable(*id)) {
         assert_eq!(table.active(), Some(id));
     }
@@ -156,7 +171,14 @@ fn assert_sane<const N: usize>(table: &Links<N>, now: Instant) {
     usable.sort_by_key(|id| {
         let view = table.view(*id);
         let is_active = table.active() == Some(*id);
-        (!is_active, promise(table.state(*id)), view.degraded, view.spec.priority, view.spec.metric, id.0)
+        (
+            !is_active,
+            promise(table.state(*id)),
+            view.degraded,
+            view.spec.priority,
+            view.spec.metric,
+            id.0,
+        )
     });
     assert_eq!(ranked, usable);
     if let Some((at, wake)) = table.poll_timeout() {
@@ -209,7 +231,13 @@ fn a_pulled_cable_moves_the_active_link_at_once_and_says_why() {
 
     assert_eq!(world.table.active(), Some(LTE));
     let evidence = Evidence::Lost(Fact::Carrier);
-    let expected = Switch { at: world.now, from: Some(ETH), to: Some(LTE), reason: Reason::InterfaceDown, evidence };
+    let expected = Switch {
+        at: world.now,
+        from: Some(ETH),
+        to: Some(LTE),
+        reason: Reason::InterfaceDown,
+        evidence,
+    };
     assert_eq!(world.switches, [expected]);
 }
 
@@ -236,7 +264,9 @@ fn a_black_hole_is_suspect_first_and_given_up_half_a_second_later() {
     world.run(50);
 
     assert_eq!(world.told(), [(Some(LTE), Reason::Timeout)]);
-    let Evidence::Faulty(Fault::Silent { quiet }) = world.switches[0].evidence else { panic!("{:?}", world.switches) };
+    let Evidence::Faulty(Fault::Silent { quiet }) = world.switches[0].evidence else {
+        panic!("{:?}", world.switches)
+    };
     assert!((ms(500)..=ms(530)).contains(&quiet), "{quiet:?}");
 }
 
@@ -271,7 +301,11 @@ fn a_link_that_flaps_every_second_is_left_once() {
     assert_eq!(world.told(), [(Some(LTE), Reason::InterfaceDown)]);
 
     world.run(200_000);
-    assert_eq!(world.told()[1..], [(Some(ETH), Reason::BetterAlternative)], "and taken back when it is calm");
+    assert_eq!(
+        world.told()[1..],
+        [(Some(ETH), Reason::BetterAlternative)],
+        "and taken back when it is calm"
+    );
 }
 
 #[test]
@@ -350,6 +384,23 @@ fn an_upstream_that_falls_silent_condemns_no_link() {
 }
 
 #[test]
+fn a_link_that_fell_silent_itself_is_no_witness() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.uploading = false;
+    world.wire(ETH).delivers = false;
+    while !world.table.is_suspect(ETH) {
+        world.run(10);
+    }
+    world.run(100);
+
+    world.wire(LTE).delivers = false;
+    world.run(20_000);
+
+    assert!(world.table.view(LTE).heard > world.table.get(ETH).and_then(Monitor::suspected));
+    assert_eq!(world.switches, []);
+}
+
+#[test]
 fn when_no_link_is_left_the_table_says_so_and_starts_again() {
     let mut world = World::with(&[ETH, LTE]);
 
@@ -416,7 +467,11 @@ fn suspicion_probes_the_suspect_and_its_standbys_quickly() {
     world.run(500);
 
     assert!((2..=4).contains(&(world.wire(LTE).probes - before)));
-    assert_eq!(world.wire(ETH).answer.map(|at| at > world.now - ms(500)), None, "its answer never comes");
+    assert_eq!(
+        world.wire(ETH).answer.map(|at| at > world.now - ms(500)),
+        None,
+        "its answer never comes"
+    );
     assert!(world.table.get(ETH).unwrap().probe_deadline().is_some());
 }
 
@@ -485,6 +540,20 @@ fn a_short_burst_of_loss_moves_nothing() {
     }
 
     assert_eq!(world.switches, []);
+}
+
+#[test]
+fn two_switches_for_quality_are_a_cooldown_apart() {
+    let mut world = World::with(&[ETH, WIFI, LTE]);
+
+    world.wire(ETH).lost_percent = 10;
+    world.wire(WIFI).lost_percent = 10;
+    world.run(60_000);
+
+    let for_quality = |id| (Some(id), Reason::QualityDegradation);
+    assert_eq!(world.told(), [for_quality(WIFI), for_quality(LTE)]);
+    let apart = world.switches[1].at.saturating_since(world.switches[0].at);
+    assert!((ms(30_000)..ms(36_000)).contains(&apart), "{apart:?}");
 }
 
 #[test]

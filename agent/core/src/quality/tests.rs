@@ -1,21 +1,6 @@
 use super::*;
 
-const POLICY: LinkPolicy = LinkPolicy {
-    up_delay: Duration::ZERO,
-    hold_down: Duration::ZERO,
-    suspect_floor: Duration::ZERO,
-    commit_floor: Duration::ZERO,
-    probe_idle: Duration::ZERO,
-    probe_idle_metered: Duration::ZERO,
-    probe_timeout: Duration::ZERO,
-    metered_probes_per_hour: 1,
-    latency_max: Duration::from_millis(500),
-    loss_max_ppm: 50_000,
-    quality_interval: Duration::from_secs(5),
-    margin: 10,
-    cooldown: Duration::from_secs(30),
-    auto_switch: true,
-};
+const POLICY: LinkPolicy = LinkPolicy::DEFAULT;
 const LOSS: Evidence = Evidence::Loss { ppm: 100_000 };
 
 fn at(seconds: u64) -> Instant {
@@ -91,11 +76,11 @@ fn a_link_that_was_left_is_passed_over_until_the_time_is_over() {
 
     quality.on_left(at(100), &POLICY, LOSS);
 
-    quality.review(at(129), &POLICY);
+    quality.review(at(159), &POLICY);
     assert_eq!(quality.degraded(), Some(LOSS), "although nothing is measured");
     quality.reset();
     assert_eq!(quality.degraded(), Some(LOSS), "nor does pulling the cable help");
-    quality.review(at(130), &POLICY);
+    quality.review(at(160), &POLICY);
     assert_eq!(quality.degraded(), None);
 }
 
@@ -104,8 +89,8 @@ fn a_link_that_is_still_bad_when_its_time_is_over_is_not_good_before_it_is() {
     let mut quality = Quality::new();
     quality.on_left(at(100), &POLICY, LOSS);
 
-    quality.on_rtt(at(129), ms(800));
-    quality.review(at(130), &POLICY);
+    quality.on_rtt(at(159), ms(800));
+    quality.review(at(160), &POLICY);
 
     assert_eq!(quality.degraded(), Some(Evidence::Latency { rtt: ms(800) }));
 }
@@ -133,17 +118,22 @@ fn a_link_that_is_left_again_and_again_is_tried_ever_more_rarely() {
 fn a_link_that_served_for_long_is_forgiven() {
     let mut quality = Quality::new();
     quality.on_left(at(100), &POLICY, LOSS);
-    quality.on_left(at(140), &POLICY, LOSS);
-    assert_eq!(quality.penance, ms(60_000));
+    quality.on_left(at(170), &POLICY, LOSS);
+    assert_eq!(quality.penance, ms(120_000));
 
     quality.on_left(at(1000), &POLICY, LOSS);
 
-    assert_eq!(quality.penance, POLICY.cooldown);
+    assert_eq!(quality.penance, POLICY.cooldown * 2);
 }
 
 #[test]
 fn extreme_limits_are_survived() {
-    let policy = LinkPolicy { latency_max: Duration::ZERO, loss_max_ppm: 0, cooldown: Duration::MAX, ..POLICY };
+    let policy = LinkPolicy {
+        latency_max: Duration::ZERO,
+        loss_max_ppm: 0,
+        cooldown: Duration::MAX,
+        ..POLICY
+    };
     let mut quality = Quality::new();
 
     quality.on_rtt(at(0), Duration::MAX);

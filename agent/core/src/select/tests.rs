@@ -27,7 +27,13 @@ fn states() -> [State; 7] {
 
 fn link(id: u8, state: State, is_active: bool, degraded: Option<Evidence>, score: u8) -> Candidate {
     let tier = Tier::of(state, is_active).unwrap();
-    let rank = Rank { tier, degraded: degraded.is_some(), priority: u32::from(id), metric: 0, id: LinkId(id) };
+    let rank = Rank {
+        tier,
+        degraded: degraded.is_some(),
+        priority: u32::from(id),
+        metric: 0,
+        id: LinkId(id),
+    };
     Candidate { rank, state, is_proved: true, degraded, score }
 }
 
@@ -43,14 +49,23 @@ fn outcome(active: &Candidate, best: &Candidate) -> Option<(Reason, Evidence)> {
     challenge(active, best, &LinkPolicy::default(), true)
 }
 
-const OUTRANKED: Option<(Reason, Evidence)> = Some((Reason::BetterAlternative, Evidence::Outranked));
+const OUTRANKED: Option<(Reason, Evidence)> =
+    Some((Reason::BetterAlternative, Evidence::Outranked));
 
 #[test]
 fn state_comes_before_quality_before_priority_before_metric() {
-    let tiers = [Tier::Healthy, Tier::Suspect, Tier::Settling, Tier::HoldDown, Tier::Suppressed, Tier::Failed];
+    let tiers = [
+        Tier::Healthy,
+        Tier::Suspect,
+        Tier::Settling,
+        Tier::HoldDown,
+        Tier::Suppressed,
+        Tier::Failed,
+    ];
     assert!(tiers.is_sorted());
 
-    let rank = |tier, degraded, priority, metric| Rank { tier, degraded, priority, metric, id: LinkId(0) };
+    let rank =
+        |tier, degraded, priority, metric| Rank { tier, degraded, priority, metric, id: LinkId(0) };
     assert!(rank(Tier::Healthy, true, 9, 9) < rank(Tier::Suspect, false, 0, 0));
     assert!(rank(Tier::Healthy, false, 9, 9) < rank(Tier::Healthy, true, 0, 0));
     assert!(rank(Tier::Healthy, false, 1, 9) < rank(Tier::Healthy, false, 2, 0));
@@ -69,7 +84,10 @@ fn standbys_rank_by_how_much_they_promise() {
 #[test]
 fn the_active_link_keeps_its_place_while_suspect() {
     assert_eq!(Tier::of(WAS_HEALTHY, true), Some(Tier::Healthy));
-    assert_eq!(Tier::of(State::Suspect { since: NOW, settled: later() }, true), Some(Tier::Settling));
+    assert_eq!(
+        Tier::of(State::Suspect { since: NOW, settled: later() }, true),
+        Some(Tier::Settling)
+    );
 }
 
 /// Every state of the active link against every state of a preferred standby.
@@ -140,7 +158,9 @@ fn nobody_moves_to_a_degraded_link_for_its_priority() {
 fn without_auto_switch_only_a_failure_moves_anything() {
     let policy = LinkPolicy { auto_switch: false, ..LinkPolicy::default() };
     let preferred = standby(1, State::Healthy);
-    let moves = |state, degraded| challenge(&link(2, state, true, degraded, 0), &preferred, &policy, true).is_some();
+    let moves = |state, degraded| {
+        challenge(&link(2, state, true, degraded, 0), &preferred, &policy, true).is_some()
+    };
 
     assert!(!moves(State::Healthy, None));
     assert!(!moves(State::Healthy, Some(LOSS)));

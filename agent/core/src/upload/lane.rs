@@ -112,7 +112,9 @@ impl Lane {
     pub(crate) fn deadline(&self, timeout: Duration, is_due: bool) -> Option<Instant> {
         match *self {
             Self::Creating { deadline, .. } | Self::Asking { deadline, .. } => Some(deadline),
-            Self::Appending { heard, .. } | Self::Holding { heard, .. } if is_due => Some(heard + timeout),
+            Self::Appending { heard, .. } | Self::Holding { heard, .. } if is_due => {
+                Some(heard + timeout)
+            }
             Self::Appending { .. }
             | Self::Holding { .. }
             | Self::Idle

@@ -101,7 +101,13 @@ enum Role {
 
 impl<const LINKS: usize> Upload<LINKS> {
     /// Follows the links and the lanes until nothing changes any more.
-    pub(crate) fn steer(&mut self, now: Instant, outlook: &Outlook<LINKS>, policy: &UploadPolicy, attempts: &mut u32) {
+    pub(crate) fn steer(
+        &mut self,
+        now: Instant,
+        outlook: &Outlook<LINKS>,
+        policy: &UploadPolicy,
+        attempts: &mut u32,
+    ) {
         // Each step moves towards Carried or Seeking; the bound is a guard against a mistake here.
         for _ in 0..8 {
             let next = self.next_course(now, outlook, policy, attempts);
@@ -110,10 +116,20 @@ impl<const LINKS: usize> Upload<LINKS> {
             }
             self.course = next;
         }
-        debug_assert!(false, "an upload's course must settle: {:?} {:?} {outlook:?}", self.course, self.lanes);
+        debug_assert!(
+            false,
+            "an upload's course must settle: {:?} {:?} {outlook:?}",
+            self.course, self.lanes
+        );
     }
 
-    fn next_course(&mut self, now: Instant, outlook: &Outlook<LINKS>, policy: &UploadPolicy, attempts: &mut u32) -> Course {
+    fn next_course(
+        &mut self,
+        now: Instant,
+        outlook: &Outlook<LINKS>,
+        policy: &UploadPolicy,
+        attempts: &mut u32,
+    ) -> Course {
         match self.course {
             Course::Seeking => self.seek(now, outlook, attempts),
             Course::Carried(link) => self.carry(now, link, outlook, policy),
@@ -143,7 +159,13 @@ impl<const LINKS: usize> Upload<LINKS> {
         }
     }
 
-    fn carry(&mut self, now: Instant, link: LinkId, outlook: &Outlook<LINKS>, policy: &UploadPolicy) -> Course {
+    fn carry(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        outlook: &Outlook<LINKS>,
+        policy: &UploadPolicy,
+    ) -> Course {
         if self.lane(link).is_out() || outlook.is_lost(link) {
             return self.leave(now);
         }
@@ -151,12 +173,17 @@ impl<const LINKS: usize> Upload<LINKS> {
             return self.course;
         }
         if outlook.is_suspect(link) {
-            let may = policy.hedge && self.spec.resume == Resume::Fenced && outlook.has_standby(link);
+            let may =
+                policy.hedge && self.spec.resume == Resume::Fenced && outlook.has_standby(link);
             return if may { Course::Doubted(link) } else { self.course };
         }
         match outlook.active {
             // Not before the link that was taken has delivered: one move at a time.
-            Some(active) if active != link && outlook.standing(active) == Standing::Sound && self.left.is_none() => {
+            Some(active)
+                if active != link
+                    && outlook.standing(active) == Standing::Sound
+                    && self.left.is_none() =>
+            {
                 Course::Returning { from: link, to: active }
             }
             Some(_) | None => self.course,
@@ -176,7 +203,13 @@ impl<const LINKS: usize> Upload<LINKS> {
         }
     }
 
-    fn hedge(&mut self, now: Instant, old: LinkId, new: LinkId, outlook: &Outlook<LINKS>) -> Course {
+    fn hedge(
+        &mut self,
+        now: Instant,
+        old: LinkId,
+        new: LinkId,
+        outlook: &Outlook<LINKS>,
+    ) -> Course {
         let old_is_out = self.lane(old).is_out() || outlook.is_lost(old);
         let new_is_out = self.lane(new).is_out() || outlook.is_lost(new);
         match (old_is_out, new_is_out) {
@@ -186,7 +219,9 @@ impl<const LINKS: usize> Upload<LINKS> {
             (false, true) => Course::Carried(old),
             (false, false) if outlook.active != Some(old) => Course::Carried(new),
             // Its append came first: nothing was taken from it.
-            (false, false) if !outlook.is_suspect(old) && matches!(self.lane(new), Lane::Ready { .. }) => {
+            (false, false)
+                if !outlook.is_suspect(old) && matches!(self.lane(new), Lane::Ready { .. }) =>
+            {
                 Course::Carried(old)
             }
             // It is not known yet whose append came first: the answer tells.
@@ -227,7 +262,8 @@ impl<const LINKS: usize> Upload<LINKS> {
     fn leave(&mut self, now: Instant) -> Course {
         self.left = self.left.or(self.carrier);
         for lane in &mut self.lanes {
-            if matches!(lane, Lane::Appending { .. } | Lane::Holding { .. } | Lane::Drained { .. }) {
+            if matches!(lane, Lane::Appending { .. } | Lane::Holding { .. } | Lane::Drained { .. })
+            {
                 lane.drop_at(now);
             }
         }
@@ -235,13 +271,19 @@ impl<const LINKS: usize> Upload<LINKS> {
     }
 
     /// The best link whose answer is here, unless a better one is still in time to answer.
-    fn best_answer(&mut self, now: Instant, outlook: &Outlook<LINKS>, except: Option<LinkId>) -> Option<LinkId> {
+    fn best_answer(
+        &mut self,
+        now: Instant,
+        outlook: &Outlook<LINKS>,
+        except: Option<LinkId>,
+    ) -> Option<LinkId> {
         outlook
             .ranked()
             .filter(|link| Some(*link) != except && !outlook.is_lost(*link))
             .find(|link| {
                 let lane = &self.lanes[usize::from(link.0)];
-                matches!(lane, Lane::Ready { .. }) || lane.is_promising(now) && outlook.standing(*link) == Standing::Sound
+                matches!(lane, Lane::Ready { .. })
+                    || lane.is_promising(now) && outlook.standing(*link) == Standing::Sound
             })
             .filter(|link| !self.lanes[usize::from(link.0)].is_promising(now))
     }
@@ -251,7 +293,9 @@ impl<const LINKS: usize> Upload<LINKS> {
         match self.course {
             Course::Seeking if !usable || self.spec.resume == Resume::Replay => Role::Nothing,
             Course::Seeking if !self.created => self.scout(link, now, outlook, Role::Create),
-            Course::Seeking if self.spec.resume == Resume::Plain => self.scout(link, now, outlook, Role::Ask),
+            Course::Seeking if self.spec.resume == Resume::Plain => {
+                self.scout(link, now, outlook, Role::Ask)
+            }
             Course::Seeking => Role::Ask,
             Course::Carried(carrier) if carrier == link => Role::Carry,
             Course::Doubted(old) if old == link => Role::Carry,
@@ -270,16 +314,20 @@ impl<const LINKS: usize> Upload<LINKS> {
 
     /// One link after the other: `link` has the role once every better one is overdue or resting.
     fn scout(&self, link: LinkId, now: Instant, outlook: &Outlook<LINKS>, role: Role) -> Role {
-        let blocked = outlook.ranked().take_while(|better| *better != link).any(|better| {
-            match self.lanes[usize::from(better.0)] {
-                Lane::Idle | Lane::Ready { .. } => true,
-                Lane::Resting { until } => until <= now,
-                Lane::Creating { due, .. } | Lane::Asking { due, .. } => {
-                    now < due && outlook.standing(better) == Standing::Sound
+        let blocked =
+            outlook.ranked().take_while(|better| *better != link).any(|better| {
+                match self.lanes[usize::from(better.0)] {
+                    Lane::Idle | Lane::Ready { .. } => true,
+                    Lane::Resting { until } => until <= now,
+                    Lane::Creating { due, .. } | Lane::Asking { due, .. } => {
+                        now < due && outlook.standing(better) == Standing::Sound
+                    }
+                    Lane::Appending { .. }
+                    | Lane::Holding { .. }
+                    | Lane::Drained { .. }
+                    | Lane::Dropping { .. } => false,
                 }
-                Lane::Appending { .. } | Lane::Holding { .. } | Lane::Drained { .. } | Lane::Dropping { .. } => false,
-            }
-        });
+            });
         let begun = !self.lanes[usize::from(link.0)].is_out();
         if blocked && !begun { Role::Nothing } else { role }
     }
@@ -320,7 +368,9 @@ impl<const LINKS: usize> Upload<LINKS> {
         let id = self.id;
         let lane = *self.lane(link);
         let (next, action) = match (role, lane) {
-            (_, Lane::Dropping { attempt, until }) => (Lane::Resting { until }, Action::Drop { id, attempt, link }),
+            (_, Lane::Dropping { attempt, until }) => {
+                (Lane::Resting { until }, Action::Drop { id, attempt, link })
+            }
             (Role::Nothing, _) => {
                 let attempt = lane.attempt()?;
                 (Lane::Idle, Action::Drop { id, attempt, link })
@@ -338,7 +388,10 @@ impl<const LINKS: usize> Upload<LINKS> {
             }
             (Role::Carry, Lane::Ready { attempt, offset }) => {
                 self.start(now, link, offset);
-                (Lane::Appending { attempt, from: offset, heard: now }, Action::Append { id, attempt, link, from: offset })
+                (
+                    Lane::Appending { attempt, from: offset, heard: now },
+                    Action::Append { id, attempt, link, from: offset },
+                )
             }
             (Role::Carry, Lane::Holding { attempt, heard }) => {
                 let from = self.acked;
@@ -371,7 +424,13 @@ impl<const LINKS: usize> Upload<LINKS> {
         self.sent = offset;
     }
 
-    fn bounds(&self, now: Instant, link: LinkId, outlook: &Outlook<LINKS>, policy: &UploadPolicy) -> (Instant, Instant) {
+    fn bounds(
+        &self,
+        now: Instant,
+        link: LinkId,
+        outlook: &Outlook<LINKS>,
+        policy: &UploadPolicy,
+    ) -> (Instant, Instant) {
         let patience = outlook.patience[usize::from(link.0)];
         // Creating, and asking where a half-open append keeps the upload locked, it is the server
         // that is slow, not the link.
@@ -394,7 +453,11 @@ impl<const LINKS: usize> Upload<LINKS> {
         }
     }
 
-    pub(crate) fn poll_timeout(&self, now: Instant, policy: &UploadPolicy) -> Option<(Instant, Wake)> {
+    pub(crate) fn poll_timeout(
+        &self,
+        now: Instant,
+        policy: &UploadPolicy,
+    ) -> Option<(Instant, Wake)> {
         if self.verdict().is_some() {
             return None;
         }
@@ -421,7 +484,8 @@ impl<const LINKS: usize> Upload<LINKS> {
     /// Whether the upstream owes an acknowledgement. A replay is owed one answer, at the end;
     /// before that, its progress is what leaves.
     fn is_due(&self) -> bool {
-        self.received > if self.resumes() { self.acked } else { self.sent } || self.received == self.spec.total
+        self.received > if self.resumes() { self.acked } else { self.sent }
+            || self.received == self.spec.total
     }
 }
 

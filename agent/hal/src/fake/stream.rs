@@ -111,7 +111,8 @@ impl Lane {
     }
 
     fn space(&self) -> usize {
-        let waiting = usize::try_from(self.sent - self.acked).unwrap_or(usize::MAX) + self.inbox.len();
+        let waiting =
+            usize::try_from(self.sent - self.acked).unwrap_or(usize::MAX) + self.inbox.len();
         CAPACITY.saturating_sub(waiting)
     }
 }
@@ -119,7 +120,9 @@ impl Lane {
 impl State {
     /// Whether a reader finds bytes, the end or an error.
     fn is_readable(&self, side: Side) -> bool {
-        !self.lanes[side.inward()].inbox.is_empty() || self.hears_close(side) || self.hears_reset(side)
+        !self.lanes[side.inward()].inbox.is_empty()
+            || self.hears_close(side)
+            || self.hears_reset(side)
     }
 
     fn is_writable(&self, side: Side) -> bool {

@@ -40,7 +40,9 @@ pub(super) async fn pass<T: Transport + 'static>(
     let links: Vec<LinkId> = hub.core.borrow().links().ranked().collect();
     for link in links {
         match tokio::time::timeout(FIRST_BYTE, Fetch::begin(hub, link, &request)).await {
-            Ok(Ok(fetch)) => return fetch.relay(connection, request.method == "HEAD").await.is_ok(),
+            Ok(Ok(fetch)) => {
+                return fetch.relay(connection, request.method == "HEAD").await.is_ok();
+            }
             Ok(Err(_)) | Err(_) => {}
         }
     }
@@ -65,7 +67,10 @@ impl<T: Transport + 'static> Fetch<T> {
         let target = format!("{}{}", upstream.base, request.target);
         let mut head = [0; 4096];
         let method = if request.method == "HEAD" { Method::Head } else { Method::Get };
-        let peer = Peer { authority: &upstream.authority, authorization: request.authorization.as_deref() };
+        let peer = Peer {
+            authority: &upstream.authority,
+            authorization: request.authorization.as_deref(),
+        };
         let writer = Head::request(&mut head, method, &target, &peer)
             .keep_alive(false)
             .maybe("Range", request.range.as_ref());
@@ -74,7 +79,9 @@ impl<T: Transport + 'static> Fetch<T> {
         let mut unsent = &head[..len];
         while !unsent.is_empty() {
             stream.writable().await;
-            let wrote = stream.try_write(&[IoSlice::new(unsent)]).map_err(|error| hub.blame(link, &error))?;
+            let wrote = stream
+                .try_write(&[IoSlice::new(unsent)])
+                .map_err(|error| hub.blame(link, &error))?;
             unsent = &unsent[wrote.unwrap_or(0)..];
         }
         let mut fetch = Self { stream, http, input: Box::new([0; 16 * 1024]), unread: 0..0 };
@@ -88,7 +95,8 @@ impl<T: Transport + 'static> Fetch<T> {
     }
 
     async fn step(&mut self) -> Result<Step, Failure> {
-        let (consumed, event) = self.http.handle_input(&self.input[self.unread.clone()]).map_err(|_| Failure::Cut)?;
+        let (consumed, event) =
+            self.http.handle_input(&self.input[self.unread.clone()]).map_err(|_| Failure::Cut)?;
         let step = match event {
             ClientEvent::NeedMore if consumed > 0 => Some(Step::Nothing),
             ClientEvent::NeedMore => None,
@@ -120,7 +128,11 @@ impl<T: Transport + 'static> Fetch<T> {
 
     /// Passes the answer on. A body that breaks off breaks the client's connection too: a short
     /// answer must not look whole.
-    async fn relay(mut self, connection: &mut Connection<TcpStream>, is_head: bool) -> Result<(), ()> {
+    async fn relay(
+        mut self,
+        connection: &mut Connection<TcpStream>,
+        is_head: bool,
+    ) -> Result<(), ()> {
         let answer = self.http.head();
         let mut head = [0; 4096];
         let mut writer = Head::response(&mut head, answer.status);

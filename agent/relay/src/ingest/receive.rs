@@ -29,7 +29,9 @@ impl From<Ended> for Refusal {
     fn from(ended: Ended) -> Self {
         match ended {
             Ended::Gone => Self::Gone,
-            Ended::Silent => Self::Status(408, "the upload stopped in the middle: send it again".into()),
+            Ended::Silent => {
+                Self::Status(408, "the upload stopped in the middle: send it again".into())
+            }
             Ended::Http(error) => Self::Status(error.status(), error.to_string()),
         }
     }
@@ -74,10 +76,14 @@ async fn receive<T: Transport + 'static>(
         return Err(Refusal::Status(503, "the agent is shutting down".into()));
     }
     let (path, query) = request.path_and_query();
-    let name = percent::name(path).map_err(|error| Refusal::Status(error.status(), error.to_string()))?;
+    let name =
+        percent::name(path).map_err(|error| Refusal::Status(error.status(), error.to_string()))?;
     let name = name.as_str().to_owned();
     if !(hub.settings.takes)(&name) {
-        return Err(Refusal::Status(400, "this kind of file is not taken: see [uploads] allowed_extensions".into()));
+        return Err(Refusal::Status(
+            400,
+            "this kind of file is not taken: see [uploads] allowed_extensions".into(),
+        ));
     }
     let credential = credential(query.unwrap_or_default(), request.authorization.clone());
     let (length, spooled) = match connection.http().framing() {
@@ -119,9 +125,9 @@ async fn receive<T: Transport + 'static>(
 
 /// What the client brought.
 fn credential(query: &str, authorization: Option<String>) -> Credential {
-    let is_signed = query.split('&').any(|pair| {
-        pair.split_once('=').is_some_and(|(key, _)| Scheme::from_name(key).is_some())
-    });
+    let is_signed = query
+        .split('&')
+        .any(|pair| pair.split_once('=').is_some_and(|(key, _)| Scheme::from_name(key).is_some()));
     match authorization {
         _ if is_signed => Credential::Query(query.to_owned()),
         Some(header) => Credential::Header(header),
@@ -164,7 +170,11 @@ fn authorize<T: Transport + 'static>(
 
 fn is_valid(secret: &[u8], query: &str, name: &str, length: u64, content_type: &str) -> bool {
     let value = |wanted: &str| {
-        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == wanted).map(|(_, value)| value)
+        query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == wanted)
+            .map(|(_, value)| value)
     };
     let expires = value("expires").and_then(|at| at.parse().ok()).unwrap_or(0);
     Scheme::ALL.into_iter().any(|scheme| {
@@ -175,7 +185,10 @@ fn is_valid(secret: &[u8], query: &str, name: &str, length: u64, content_type: &
 }
 
 /// Takes a body of unknown length whole.
-async fn spool_whole(connection: &mut Connection<TcpStream>, file: &SpoolFile) -> Result<(u64, Sha256), Refusal> {
+async fn spool_whole(
+    connection: &mut Connection<TcpStream>,
+    file: &SpoolFile,
+) -> Result<(u64, Sha256), Refusal> {
     let (mut offset, mut digest) = (0, Sha256::new());
     loop {
         match connection.next().await? {
@@ -246,7 +259,13 @@ async fn admit<T: Transport + 'static>(
     };
     let transfer = Rc::new(Transfer::new(id, proto, body));
     hub.transfers.borrow_mut().insert(id, transfer.clone());
-    tracing::info!(upload = transfer.name, bytes = transfer.total, client = transfer.client, protocol = spoken.name(), "upload");
+    tracing::info!(
+        upload = transfer.name,
+        bytes = transfer.total,
+        client = transfer.client,
+        protocol = spoken.name(),
+        "upload"
+    );
     hub.feed(Event::Opened { id, spec });
     if let Some(digest) = digest {
         transfer.adopt(digest);
@@ -257,7 +276,15 @@ async fn admit<T: Transport + 'static>(
 
 impl Transfer {
     fn new(id: baton_core::UploadId, proto: Proto, body: Body) -> Self {
-        Self::open(id, proto.name, proto.length, proto.content_type, proto.credential, proto.peer.to_string(), body)
+        Self::open(
+            id,
+            proto.name,
+            proto.length,
+            proto.content_type,
+            proto.credential,
+            proto.peer.to_string(),
+            body,
+        )
     }
 }
 
@@ -322,7 +349,12 @@ async fn make_room<T: Transport + 'static>(
 }
 
 /// Keeps what fits in the block at `offset`.
-fn keep<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64, bytes: &[u8]) -> Result<usize, Refusal> {
+fn keep<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    transfer: &Transfer,
+    offset: u64,
+    bytes: &[u8],
+) -> Result<usize, Refusal> {
     if let Body::Spool(file) = &transfer.body {
         file.write_at(bytes, offset)?;
         transfer.hash(bytes);
@@ -345,16 +377,22 @@ fn settle(verdict: Verdict, transfer: &Transfer) -> Result<(), Refusal> {
         Verdict::Refused(status) => (status, refused(status)),
         Verdict::Lost { acked, offset } => {
             let now = offset.map_or("nothing".into(), |offset| format!("{offset} bytes"));
-            let text = format!("the upstream acknowledged {acked} bytes and now has {now}: send the file again");
+            let text = format!(
+                "the upstream acknowledged {acked} bytes and now has {now}: send the file again"
+            );
             tracing::error!(upload = transfer.name, text);
             (502, text)
         }
         Verdict::Absurd { offset } => {
-            let text = format!("the upstream claims {offset} bytes, more than it was sent: check what answers there");
+            let text = format!(
+                "the upstream claims {offset} bytes, more than it was sent: check what answers there"
+            );
             tracing::error!(upload = transfer.name, text);
             (502, text)
         }
-        Verdict::Stalled => (503, "no link moved a byte for as long as [relay] hold allows: try later".into()),
+        Verdict::Stalled => {
+            (503, "no link moved a byte for as long as [relay] hold allows: try later".into())
+        }
         Verdict::NotReplayable => (
             502,
             format!(
@@ -369,11 +407,13 @@ fn settle(verdict: Verdict, transfer: &Transfer) -> Result<(), Refusal> {
 
 fn refused(status: u16) -> String {
     match status {
-        401 | 403 => "the upstream refused the token: check that both have the same secret and token scheme".into(),
+        401 | 403 => {
+            "the upstream refused the token: check that both have the same secret and token scheme"
+                .into()
+        }
         409 => "the upstream has another file of this name".into(),
         413 => "the file is larger than the upstream takes".into(),
         507 => "the upstream's disk is full".into(),
         other => format!("the upstream refused with {other}"),
     }
 }
-

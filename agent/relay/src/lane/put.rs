@@ -16,9 +16,19 @@ use tokio::sync::mpsc;
 const HEAD: usize = 2048;
 
 /// Works until the core lets go of the lane (`Ok`) or it fails.
-pub(super) async fn run<T: Transport + 'static>(lane: &Lane<T>, mut orders: mpsc::Receiver<Order>) -> Result<(), Failure> {
+pub(super) async fn run<T: Transport + 'static>(
+    lane: &Lane<T>,
+    mut orders: mpsc::Receiver<Order>,
+) -> Result<(), Failure> {
     let stream = lane.connect().await?;
-    let mut session = Session { lane, stream, put: Client::new(), out: Outbox::default(), next: 0, stage: Stage::Idle };
+    let mut session = Session {
+        lane,
+        stream,
+        put: Client::new(),
+        out: Outbox::default(),
+        next: 0,
+        stage: Stage::Idle,
+    };
     let mut received = lane.transfer.watch_received();
     let ended = loop {
         if let Err(failure) = session.prove().await {
@@ -51,9 +61,13 @@ enum Stage {
     Idle,
     Sending,
     /// The PUT was answered.
-    Unproved { status: u16 },
+    Unproved {
+        status: u16,
+    },
     /// The server is asked what it holds.
-    Proving { status: u16 },
+    Proving {
+        status: u16,
+    },
     Proved,
 }
 
@@ -88,16 +102,22 @@ impl<T: Transport + 'static> Session<'_, T> {
 
     fn target(&self, method: &str) -> (String, Option<String>) {
         let signed = sign(&self.lane.hub.settings, &self.lane.transfer, method);
-        let path = format!("{}/{}", self.lane.hub.settings.upstream.base, Encoded(&self.lane.transfer.name));
+        let path = format!(
+            "{}/{}",
+            self.lane.hub.settings.upstream.base,
+            Encoded(&self.lane.transfer.name)
+        );
         (signed.target(&path), signed.header)
     }
 
     fn has_output(&self) -> bool {
-        !self.out.pending().is_empty() || self.stage == Stage::Sending && self.next < self.lane.transfer.received()
+        !self.out.pending().is_empty()
+            || self.stage == Stage::Sending && self.next < self.lane.transfer.received()
     }
 
     fn write(&mut self) -> Result<(), Failure> {
-        let end = if self.stage == Stage::Sending { self.lane.transfer.received() } else { self.next };
+        let end =
+            if self.stage == Stage::Sending { self.lane.transfer.received() } else { self.next };
         let wrote = self.lane.write(&self.stream, self.out.pending(), self.next..end)?;
         let body = self.out.wrote(wrote);
         self.next += body;
@@ -108,7 +128,10 @@ impl<T: Transport + 'static> Session<'_, T> {
 
     fn read(&mut self) -> Result<(), Failure> {
         let mut input = [0; HEAD];
-        let read = self.stream.try_read(&mut input).map_err(|error| self.lane.hub.blame(self.lane.link, &error))?;
+        let read = self
+            .stream
+            .try_read(&mut input)
+            .map_err(|error| self.lane.hub.blame(self.lane.link, &error))?;
         let mut rest = match read {
             None => return Ok(()),
             Some(0) => return Err(Failure::Cut),
@@ -121,14 +144,18 @@ impl<T: Transport + 'static> Session<'_, T> {
             })?;
             rest = &rest[used..];
             match answer {
-                Some(Answer::Stored { .. }) if self.next < self.lane.transfer.total => return self.impostor(),
+                Some(Answer::Stored { .. }) if self.next < self.lane.transfer.total => {
+                    return self.impostor();
+                }
                 Some(Answer::Stored { status } | Answer::Refused { status: status @ 409, .. })
                     if self.stage == Stage::Sending =>
                 {
                     self.stage = Stage::Unproved { status };
                 }
                 Some(Answer::Found(found)) => self.on_found(&found)?,
-                Some(Answer::Refused { status, retry_after_s, .. }) => self.on_refusal(status, retry_after_s)?,
+                Some(Answer::Refused { status, retry_after_s, .. }) => {
+                    self.on_refusal(status, retry_after_s)?
+                }
                 Some(Answer::Continue | Answer::Stored { .. } | Answer::Body(_) | Answer::End) => {}
                 None if rest.is_empty() => return Ok(()),
                 None => {}
@@ -161,7 +188,9 @@ impl<T: Transport + 'static> Session<'_, T> {
         let is_same = match found.sha256 {
             Some(digest) => digest == transfer.digest(),
             // Somebody else's file may have that length: after a try of ours, it is ours.
-            None => found.length == Some(transfer.total) && (status != 409 || transfer.tries.get() > 1),
+            None => {
+                found.length == Some(transfer.total) && (status != 409 || transfer.tries.get() > 1)
+            }
         };
         match (is_same, status) {
             (true, _) => {
@@ -203,7 +232,11 @@ impl<T: Transport + 'static> Session<'_, T> {
 
 impl crate::transfer::Transfer {
     /// Bytes up to `offset` have left. Where nothing is kept for a replay, their blocks are free.
-    pub(crate) fn on_sent<T: Transport + 'static>(&self, hub: &Rc<crate::hub::Hub<T>>, offset: u64) {
+    pub(crate) fn on_sent<T: Transport + 'static>(
+        &self,
+        hub: &Rc<crate::hub::Hub<T>>,
+        offset: u64,
+    ) {
         if matches!(self.body, Body::Passing) {
             let mut core = hub.core.borrow_mut();
             if self.release_below(offset, |id| core.release_block(id)) {

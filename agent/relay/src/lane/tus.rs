@@ -16,12 +16,15 @@ const DEPTH: usize = 32;
 /// Longest head of an answer.
 const HEAD: usize = 2048;
 
-/// Least and most bytes of one append: a request head is 1 % of the least, and the most is
-/// small enough that a window holds several, so that answers keep coming.
-const PART: Range<u64> = 16 * 1024..256 * 1024;
+/// Least and most bytes of one append: a request head is 1 % of the least, and an answer to the
+/// most comes every 26 ms at 20 Mbit/s, which is soon enough for a proof.
+const PART: Range<u64> = 16 * 1024..64 * 1024;
 
 /// Works until the core lets go of the lane (`Ok`) or it fails.
-pub(super) async fn run<T: Transport + 'static>(lane: &Lane<T>, mut orders: mpsc::Receiver<Order>) -> Result<(), Failure> {
+pub(super) async fn run<T: Transport + 'static>(
+    lane: &Lane<T>,
+    mut orders: mpsc::Receiver<Order>,
+) -> Result<(), Failure> {
     let stream = lane.connect().await?;
     let mut session = Session::new(lane, stream);
     let mut received = lane.transfer.watch_received();
@@ -72,7 +75,14 @@ struct Session<'a, T: Transport> {
 
 impl<'a, T: Transport + 'static> Session<'a, T> {
     fn new(lane: &'a Lane<T>, stream: Rc<T::Stream>) -> Self {
-        Self { lane, stream, tus: Client::new(), out: Outbox::default(), body: 0..0, mode: Mode::Quiet }
+        Self {
+            lane,
+            stream,
+            tus: Client::new(),
+            out: Outbox::default(),
+            body: 0..0,
+            mode: Mode::Quiet,
+        }
     }
 
     async fn obey(&mut self, order: Order) -> Result<(), Failure> {
@@ -197,7 +207,10 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
 
     fn read(&mut self) -> Result<(), Failure> {
         let mut input = [0; HEAD];
-        let read = self.stream.try_read(&mut input).map_err(|error| self.lane.hub.blame(self.lane.link, &error))?;
+        let read = self
+            .stream
+            .try_read(&mut input)
+            .map_err(|error| self.lane.hub.blame(self.lane.link, &error))?;
         let mut rest = match read {
             None => return Ok(()),
             Some(0) => return Err(Failure::Cut),
@@ -273,7 +286,8 @@ impl<T: Transport + 'static> Lane<T> {
     fn understand(&self, answer: Answer<'_>) -> Result<Said, Failure> {
         Ok(match answer {
             Answer::Created { location, .. } => {
-                let peer = Peer { authority: &self.hub.settings.upstream.authority, authorization: None };
+                let peer =
+                    Peer { authority: &self.hub.settings.upstream.authority, authorization: None };
                 let target = location.resolve(&peer, &self.hub.tus_target()).map_err(|error| {
                     tracing::warn!(%error, "the upstream's Location");
                     Failure::Refused(502)
@@ -285,7 +299,10 @@ impl<T: Transport + 'static> Lane<T> {
             Answer::Appended { offset } => Said::Outcome(Outcome::Acked(offset)),
             Answer::Refused(refused) => Said::Refused(refused),
             Answer::Impostor { status, .. } => {
-                tracing::warn!(status, "something that is not the upstream answered: a captive portal?");
+                tracing::warn!(
+                    status,
+                    "something that is not the upstream answered: a captive portal?"
+                );
                 self.hub.observe(self.link, Observation::Impostor);
                 return Err(Failure::Cut);
             }

@@ -1,4 +1,5 @@
 use super::*;
+use baton_wire::http;
 
 const SECRET: &[u8] = b"sharedsecret";
 const NOW: u64 = 1_799_999_999;
@@ -15,10 +16,17 @@ const WANTED: Wanted<'static> = Wanted {
     content_type: Some("image/jpeg"),
 };
 
-fn verdict(query: &str, bearer: Option<&str>, wanted: &Wanted<'_>, now_s: u64) -> Result<(), Denied> {
+fn verdict(
+    query: &str,
+    bearer: Option<&str>,
+    wanted: &Wanted<'_>,
+    now_s: u64,
+) -> Result<(), Denied> {
     let bearer = bearer.map(|text| format!("Authorization: Bearer {text}\r\n")).unwrap_or_default();
     let head = format!("PUT /foo/bar.jpg?{query} HTTP/1.1\r\nHost: h\r\n{bearer}\r\n");
-    check(SECRET, &RequestHead::parse(head.as_bytes()).unwrap(), wanted, now_s)
+    let mut conn = http::Server::<4096>::new();
+    conn.handle_input(head.as_bytes()).unwrap();
+    check(SECRET, &conn.head(), wanted, now_s)
 }
 
 #[test]

@@ -47,6 +47,24 @@ fn placing_again_or_the_same_content_is_success_and_other_content_is_a_conflict(
 }
 
 #[test]
+fn where_links_are_impossible_renaming_overwrites_nothing_either() {
+    let temp = TempDir::new();
+    let folder = Folder::open(temp.path()).unwrap();
+    for (leaf, bytes) in [("one", b"same"), ("two", b"same"), ("three", b"diff")] {
+        put(&folder, leaf, bytes);
+    }
+    let rename =
+        |leaf| folder.rename(leaf, &folder.open_work(leaf).unwrap(), &folder.root, &name("f"));
+
+    rename("one").unwrap();
+    rename("two").unwrap();
+
+    assert!(matches!(rename("three"), Err(PlaceError::Conflict)));
+    assert_eq!(std::fs::read(temp.path().join("f")).unwrap(), b"same");
+    assert!(!folder.list_work().unwrap().contains(&"one".to_owned()));
+}
+
+#[test]
 fn differences_beyond_the_first_block_are_seen() {
     let temp = TempDir::new();
     let folder = Folder::open(temp.path()).unwrap();

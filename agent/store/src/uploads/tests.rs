@@ -28,7 +28,7 @@ fn at(offset: u64) -> Intent {
 
 async fn append(uploads: &Uploads, upload: &Rc<Upload>, offset: u64, bytes: &[u8]) {
     let (turn, file) = uploads.append(upload, at(offset)).await.unwrap();
-    turn.write(&file.unwrap(), bytes, SystemTime::now()).unwrap();
+    turn.write(&file.unwrap(), bytes, Instant::now()).unwrap();
 }
 
 fn refused<T>(result: Result<T, AppendError>) -> Refused {
@@ -70,18 +70,18 @@ fn an_append_elsewhere_disturbs_nobody_and_one_at_the_offset_takes_over() {
         let upload = uploads.create(name("f"), Some(10)).await.unwrap();
         let (old, file) = uploads.append(&upload, at(0)).await.unwrap();
         let file = file.unwrap();
-        old.write(&file, b"012", SystemTime::now()).unwrap();
+        old.write(&file, b"012", Instant::now()).unwrap();
 
         for offset in [0, 2, 4, u64::MAX] {
             assert_eq!(refused(uploads.append(&upload, at(offset)).await), Refused::Offset);
         }
-        old.write(&file, b"34", SystemTime::now()).unwrap();
+        old.write(&file, b"34", Instant::now()).unwrap();
         let (new, _) = uploads.append(&upload, at(5)).await.unwrap();
         old.lost().await;
-        let fenced = old.write(&file, b"xx", SystemTime::now());
+        let fenced = old.write(&file, b"xx", Instant::now());
         assert!(matches!(fenced, Err(WriteError::Fenced)));
         drop(old);
-        new.write(&file, b"56789", SystemTime::now()).unwrap();
+        new.write(&file, b"56789", Instant::now()).unwrap();
         drop(new);
 
         assert!(upload.is_idle());
@@ -105,7 +105,7 @@ fn no_append_goes_beyond_the_length_or_the_limit() {
         assert_eq!(refused(uploads.append(&open_ended, declares).await), Refused::TooLarge);
         assert!(matches!(uploads.create(name("h"), Some(1001)).await, Err(Failure::TooLarge)));
         let (turn, file) = uploads.append(&upload, at(0)).await.unwrap();
-        let written = turn.write(&file.unwrap(), b"01234", SystemTime::now());
+        let written = turn.write(&file.unwrap(), b"01234", Instant::now());
 
         assert!(matches!(written, Err(WriteError::TooLarge)));
         assert_eq!(upload.stored(), 4);
@@ -151,7 +151,10 @@ fn a_name_in_use_is_refused_by_length_at_creation_and_by_content_at_the_end() {
         append(&uploads, &other, 0, b"9999").await;
         assert!(matches!(uploads.settle(&other).await, Err(Failure::Ended(State::Refused))));
 
-        assert!(matches!(uploads.settle(&other).await, Err(Failure::Ended(State::Refused))), "and stays so");
+        assert!(
+            matches!(uploads.settle(&other).await, Err(Failure::Ended(State::Refused))),
+            "and stays so"
+        );
         assert_eq!(std::fs::read(temp.path().join("f")).unwrap(), b"0123");
     });
 }
@@ -225,7 +228,7 @@ fn what_waits_too_long_expires_then_is_forgotten() {
         let options = Options { expire_after: Duration::from_secs(100), ..options(&temp) };
         let uploads = open_with(&options);
         let upload = uploads.create(name("f"), Some(10)).await.unwrap();
-        let start = SystemTime::now();
+        let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
 
         uploads.sweep(after(50)).await;
@@ -247,6 +250,29 @@ fn what_waits_too_long_expires_then_is_forgotten() {
 }
 
 #[test]
+fn what_waited_while_nobody_served_expires_too() {
+    let temp = TempDir::new();
+    let options = Options { expire_after: Duration::from_secs(100), ..options(&temp) };
+    run(async {
+        let uploads = open_with(&options);
+        let old = uploads.create(name("old"), Some(10)).await.unwrap();
+        let new = uploads.create(name("new"), Some(10)).await.unwrap();
+        drop(uploads);
+        let long_ago = SystemTime::now() - Duration::from_secs(200);
+        for leaf in [info_leaf(old.id), data_leaf(old.id)] {
+            let file = File::options().write(true).open(temp.path().join(".baton").join(leaf));
+            file.unwrap().set_modified(long_ago).unwrap();
+        }
+
+        let uploads = open_with(&options);
+        uploads.sweep(Instant::now()).await;
+
+        let state = |id| uploads.find(id).unwrap().state.get();
+        assert_eq!((state(old.id), state(new.id)), (State::Expired, State::Growing));
+    });
+}
+
+#[test]
 fn a_removed_upload_fences_its_append_and_leaves_nothing() {
     let temp = TempDir::new();
     run(async {
@@ -257,7 +283,7 @@ fn a_removed_upload_fences_its_append_and_leaves_nothing() {
         uploads.remove(&upload).await.unwrap();
 
         turn.lost().await;
-        let written = turn.write(&file.unwrap(), b"x", SystemTime::now());
+        let written = turn.write(&file.unwrap(), b"x", Instant::now());
         assert!(matches!(written, Err(WriteError::Fenced)));
         assert_eq!((uploads.count(), work_files(&temp)), (0, 0));
     });
@@ -272,7 +298,7 @@ fn bytes_that_a_failed_sync_may_have_lost_no_longer_count() {
         append(&uploads, &upload, 0, b"0123").await;
         uploads.settle(&upload).await.unwrap();
         let (turn, file) = uploads.append(&upload, at(4)).await.unwrap();
-        turn.write(&file.unwrap(), b"4567", SystemTime::now()).unwrap();
+        turn.write(&file.unwrap(), b"4567", Instant::now()).unwrap();
 
         uploads.roll_back(&upload, io::ErrorKind::Other.into());
 

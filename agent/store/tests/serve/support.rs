@@ -3,13 +3,14 @@
 use crate::temp::TempDir;
 use baton_core::token::{self, Claim, Scheme};
 use baton_store::{Options, Secret};
+use baton_wire::base64;
+use core::{fmt::Write as _, net::SocketAddr, time::Duration};
 use std::{
-    fmt::Write as _,
     io::{ErrorKind, Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
+    net::{Shutdown, TcpStream},
     path::{Path, PathBuf},
     thread::JoinHandle,
-    time::Duration,
+    time::Instant,
 };
 use tokio::{sync::oneshot, task::LocalSet};
 
@@ -24,8 +25,9 @@ pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     dir: PathBuf,
     kill: Option<oneshot::Sender<()>>,
+    shut_down: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _temp: Option<TempDir>,
+    temp: Option<TempDir>,
 }
 
 pub(crate) fn options(dir: &Path) -> Options {
@@ -50,26 +52,39 @@ impl Server {
         let temp = TempDir::new();
         let mut options = options(temp.path());
         change(&mut options);
-        Self { _temp: Some(temp), ..Self::serve(options) }
+        let mut server = Self::serve(options);
+        server.temp = Some(temp);
+        server
     }
 
     /// Serves whatever is said.
     pub(crate) fn serve(options: Options) -> Self {
         let dir = options.dir.clone();
         let (kill, killed) = oneshot::channel();
+        let (shut_down, shutdown) = oneshot::channel();
         let (bound, addr) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             runtime().block_on(LocalSet::new().run_until(async {
                 let store = baton_store::Store::open(options).unwrap();
                 bound.send(store.local_addrs()[0]).unwrap();
                 tokio::select! {
-                    served = store.serve(std::future::pending()) => served.unwrap(),
+                    () = store.serve(async { shutdown.await.unwrap() }) => {}
                     _ = killed => {}
                 }
             }));
         });
         let addr = addr.recv().expect("the server starts");
-        Self { addr, dir, kill: Some(kill), thread: Some(thread), _temp: None }
+        let shut_down = Some(shut_down);
+        Self { addr, dir, kill: Some(kill), shut_down, thread: Some(thread), temp: None }
+    }
+
+    /// Asks it to drain and stop.
+    pub(crate) fn shut_down(&mut self) {
+        self.shut_down.take().expect("once").send(()).unwrap();
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -130,7 +145,12 @@ impl Client {
     }
 
     /// Sends a request with a body of a known length.
-    pub(crate) fn request(&mut self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+    pub(crate) fn request(
+        &mut self,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Response {
         let length = body.len().to_string();
         self.send(head(line, &[headers, &[("Content-Length", &length)]].concat()));
         self.send(body);
@@ -167,9 +187,23 @@ impl Client {
         response
     }
 
+    /// Whether anything comes within `wait`; for showing that nothing does.
+    pub(crate) fn has_answer_within(&mut self, wait: Duration) -> bool {
+        self.stream.set_read_timeout(Some(wait)).unwrap();
+        let came = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        came.is_ok()
+    }
+
     /// Whether the server closes, with nothing more to say.
     pub(crate) fn is_closed(&mut self) -> bool {
         !self.fill() && self.input.is_empty()
+    }
+
+    /// Everything until the server closes.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        while self.fill() {}
+        core::mem::take(&mut self.input)
     }
 
     pub(crate) fn finish_sending(&mut self) -> &mut Self {
@@ -203,7 +237,7 @@ impl Response {
     }
 
     pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.body).unwrap()
+        core::str::from_utf8(&self.body).unwrap()
     }
 
     /// Refused with `status`, and told why in one line.
@@ -225,13 +259,7 @@ pub(crate) fn head(line: &str, headers: &[(&str, &str)]) -> String {
 }
 
 pub(crate) fn claim(path: &str, length: u64) -> Claim<'_> {
-    Claim {
-        method: "PUT",
-        path,
-        length,
-        content_type: "application/octet-stream",
-        expires: LATER,
-    }
+    Claim { method: "PUT", path, length, content_type: "application/octet-stream", expires: LATER }
 }
 
 /// `v2=...` for a PUT, or the creation of an upload, without a content type.
@@ -245,10 +273,69 @@ pub(crate) fn put_line(path: &str, length: usize) -> String {
     format!("PUT /{path}?{}", v2(path, length))
 }
 
+pub(crate) const TUS: (&str, &str) = ("Tus-Resumable", "1.0.0");
+pub(crate) const OFFSET_STREAM: (&str, &str) = ("Content-Type", "application/offset+octet-stream");
+
+/// The first line of the creation of an upload of `length` bytes.
+pub(crate) fn create_line(name: &str, length: usize) -> String {
+    format!("POST /files/?{}", v2(name, length))
+}
+
+pub(crate) fn metadata(name: &str) -> String {
+    format!("filename {}", base64::Encoded(name.as_bytes()))
+}
+
+/// Creates an upload; a `length` that is not known is deferred. Where it lives.
+pub(crate) fn create(client: &mut Client, name: &str, length: Option<usize>) -> String {
+    let described = metadata(name);
+    let v3 = token::make(SECRET, Scheme::V3, &claim(name, 0));
+    let (line, length) = match length {
+        Some(length) => (create_line(name, length), length.to_string()),
+        None => (format!("POST /files/?v3={}&expires={LATER}", v3.as_str()), String::new()),
+    };
+    let length = match length.as_str() {
+        "" => ("Upload-Defer-Length", "1"),
+        length => ("Upload-Length", length),
+    };
+    let created = client.request(&line, &[TUS, length, ("Upload-Metadata", &described)], b"");
+    assert_eq!(created.status, 201, "{created:?}");
+    created.header("Location").unwrap().to_owned()
+}
+
+/// What a creation is answered.
+pub(crate) fn try_create(client: &mut Client, name: &str, length: usize) -> Response {
+    let headers =
+        [TUS, ("Upload-Length", &length.to_string()), ("Upload-Metadata", &metadata(name))];
+    client.request(&create_line(name, length), &headers, b"")
+}
+
+pub(crate) fn append(client: &mut Client, upload: &str, offset: usize, bytes: &[u8]) -> Response {
+    let headers = [TUS, OFFSET_STREAM, ("Upload-Offset", &offset.to_string())];
+    client.request(&format!("PATCH {upload}"), &headers, bytes)
+}
+
+/// How far an upload is.
+pub(crate) fn offset(client: &mut Client, upload: &str) -> u64 {
+    let state = client.ask(&format!("HEAD {upload}"), &[TUS]);
+    assert_eq!(state.status, 200, "{state:?}");
+    assert_eq!(state.header("Cache-Control"), Some("no-store"));
+    state.offset().expect("a HEAD tells the offset")
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(5), "never: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Bytes that look like nothing.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491u32;
-    std::iter::repeat_with(|| {
+    core::iter::repeat_with(|| {
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;

@@ -1,7 +1,5 @@
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::path::{Path, PathBuf};
 
 /// A folder of its own, gone with the test.
 pub(crate) struct TempDir(PathBuf);

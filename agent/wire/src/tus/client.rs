@@ -93,8 +93,8 @@ pub enum Answer<'a> {
     Deleted,
     /// The server says no.
     Refused(Refused),
-    /// This is not a tus server's answer: a captive portal, a redirect, a proxy that makes things up,
-    /// or an offset that can't be. Believe nothing of it and close the connection.
+    /// Not a tus server's answer: a captive portal, a redirect, a proxy that makes things up, or
+    /// an offset that can't be. Believe nothing of it and close the connection.
     Impostor {
         /// What it was to answer.
         verb: Verb,
@@ -239,6 +239,9 @@ impl<const HEAD: usize, const DEPTH: usize> Client<HEAD, DEPTH> {
     }
 
     /// Feeds input; how much of it was used, and the next answer. Without an answer, all was used.
+    ///
+    /// An answer is told as soon as its head is whole. If it comes before the request's body is
+    /// fully written, either write the rest or close the connection.
     pub fn handle_input(&mut self, input: &[u8]) -> Result<(usize, Option<Answer<'_>>), Error> {
         let mut used = 0;
         loop {

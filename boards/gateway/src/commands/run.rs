@@ -5,11 +5,13 @@ use crate::assembly;
 use crate::cli::Globals;
 use crate::failure::Failure;
 use baton_config::Config;
+use baton_hal::{Links, Transport};
 use baton_hal_linux::{
     BoundTransport, Family, LinksOptions, NetlinkLinks, TransportOptions, arrival, capabilities,
 };
-use baton_relay::{ControlSocket, Parts};
+use baton_relay::{ControlSocket, Origin, Parts, Settings};
 use core::net::IpAddr;
+use std::path::Path;
 use std::rc::Rc;
 use tokio::net::TcpListener;
 
@@ -18,21 +20,21 @@ pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
     let config = settings::config(globals)?;
     logging::start(config.logging.level);
     let stop = stop::asked().map_err(|e| Failure::No(format!("signals: {e}")))?;
-    let control = settings::socket(globals);
-    agent(config, control, stop).await
+    let settings = assembly::settings(&config)?;
+    agent(&config, settings, &settings::socket(globals), stop).await
 }
 
-/// The agent, on whatever thread and in whatever network namespace this is called.
+/// The agent on the kernel's links, on whatever thread and in whatever network namespace this is
+/// called.
 pub(crate) async fn agent(
-    config: Config,
-    control: std::path::PathBuf,
+    config: &Config,
+    settings: Settings,
+    control: &Path,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let upstream = config.upstream.url.clone().ok_or_else(|| {
-        Failure::No("no upstream: set [upstream] url = \"http://HOST:PORT\" in /etc/baton/baton.toml".into())
-    })?;
+    let upstream = config.upstream.url.as_ref().ok_or_else(assembly::no_upstream)?;
     let family = family_of(upstream.host());
-    let links = NetlinkLinks::new(links_options(&config, family)).map_err(|e| Failure::No(e.to_string()))?;
+    let links = NetlinkLinks::new(links_options(config, family)).map_err(|e| Failure::No(e.to_string()))?;
     let network = links.network();
     let transport = BoundTransport::new(
         network.clone(),
@@ -55,7 +57,32 @@ pub(crate) async fn agent(
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    let control = ControlSocket::bind(&control).map_err(|e| Failure::No(e.to_string()))?;
+    let origin: Origin = Rc::new(move |stream| network.interface(arrival(stream).ok()?));
+    let backend = Backend { links, transport, origin, warnings };
+    agent_on(backend, config, settings, control, stop).await
+}
+
+/// What an agent runs on.
+pub(crate) struct Backend<L, T> {
+    /// The machine's links.
+    pub(crate) links: L,
+    /// Its ways to the upstream.
+    pub(crate) transport: T,
+    /// Which interface a client came in by.
+    pub(crate) origin: Origin,
+    /// What this process lacks and what that costs.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The agent on any backend.
+pub(crate) async fn agent_on<L: Links + 'static, T: Transport + 'static>(
+    backend: Backend<L, T>,
+    config: &Config,
+    settings: Settings,
+    control: &Path,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let control = ControlSocket::bind(control).map_err(|e| Failure::No(e.to_string()))?;
     let mut listeners = Vec::new();
     for address in &config.relay.listen {
         let listener = TcpListener::bind(address).await.map_err(|e| {
@@ -63,18 +90,12 @@ pub(crate) async fn agent(
         })?;
         listeners.push(listener);
     }
-    let origin: baton_relay::Origin = Rc::new(move |stream| network.interface(arrival(stream).ok()?));
-    let parts = Parts {
-        settings: assembly::settings(&config)?,
-        listeners,
-        control: Some(control),
-        links,
-        transport,
-        origin,
-        warnings,
-        seed: assembly::seed(),
-    };
-    tracing::info!(listen = ?config.relay.listen, upstream = %upstream, "baton {}", env!("CARGO_PKG_VERSION"));
+    let Backend { links, transport, origin, warnings } = backend;
+    let control = Some(control);
+    let seed = assembly::seed();
+    let upstream = settings.upstream.authority.clone();
+    let parts = Parts { settings, listeners, control, links, transport, origin, warnings, seed };
+    tracing::info!(listen = ?config.relay.listen, upstream, "baton {}", env!("CARGO_PKG_VERSION"));
     baton_relay::run(parts, stop).await.map_err(|e| Failure::No(e.to_string()))
 }
 

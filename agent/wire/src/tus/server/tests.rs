@@ -175,21 +175,13 @@ impl Store {
     fn feed(&mut self, mut input: &[u8]) {
         loop {
             let (used, event) = self.http.handle_input(input).expect("a valid client");
-            let event = match event {
-                ServerEvent::NeedMore => return,
-                ServerEvent::Request => None,
-                ServerEvent::Body(bytes) => Some(bytes),
-                ServerEvent::End => {
-                    self.fence.release(self.request);
-                    input = &input[used..];
-                    continue;
-                }
-            };
-            match event {
-                Some(bytes) => self.write(bytes),
-                None => self.begin(),
-            }
             input = &input[used..];
+            match event {
+                ServerEvent::NeedMore => return,
+                ServerEvent::Request => self.begin(),
+                ServerEvent::Body(bytes) => self.write(bytes),
+                ServerEvent::End => self.fence.release(self.request),
+            }
         }
     }
 

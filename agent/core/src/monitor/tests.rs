@@ -1,6 +1,7 @@
 //! The transition table, and what one link does by itself.
 
 use super::*;
+use crate::StateKind;
 use StateKind::{Absent, Down, Failed, Healthy, HoldDown, Settling, Suppressed, Suspect};
 
 const SPEC: LinkSpec = LinkSpec { class: Class::Lte, priority: 30, metric: 100, metered: false };
@@ -12,14 +13,18 @@ const ANSWER: Observation = Observation::ProbeAnswered { rtt: RTT };
 /// A link with the clock that it lives by.
 #[derive(Clone, Debug)]
 struct Bench {
-    link: Link,
+    link: Monitor,
     policy: LinkPolicy,
     now: Instant,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self { link: Link::new(), policy: LinkPolicy::default(), now: Instant::from_millis(1_000_000) }
+        Self {
+            link: Monitor::new(),
+            policy: LinkPolicy::default(),
+            now: Instant::from_millis(1_000_000),
+        }
     }
 
     fn see(&mut self, observation: Observation) -> &mut Self {
@@ -160,7 +165,7 @@ fn timeout_table() {
 #[test]
 fn the_threshold_follows_what_is_known() {
     let mut bench = Bench::in_state(Healthy);
-    bench.link.probed = RttEstimator::new();
+    bench.link.delivery = Delivery::new();
     assert_eq!(bench.view().threshold, Duration::from_secs(1), "nothing");
 
     let rtt = Duration::from_millis(100);
@@ -221,6 +226,40 @@ fn an_answered_probe_ends_the_suspicion_of_an_idle_link_only() {
 }
 
 #[test]
+fn one_long_stall_does_not_blind_the_next_suspicion() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER).see(Observation::InFlight(true));
+    for _ in 0..50 {
+        bench.wait(10).see(Observation::Proof);
+    }
+
+    bench.wait(10_000).see(Observation::Proof).wait(10).see(Observation::Proof);
+
+    assert!(bench.view().threshold < Duration::from_millis(80), "{:?}", bench.view().threshold);
+}
+
+#[test]
+fn a_slow_link_is_given_up_after_four_thresholds() {
+    let mut bench = Bench::in_state(Healthy);
+    let rtt = Duration::from_millis(100);
+    bench.see(Observation::InFlight(true)).see(Observation::Rtt { srtt: rtt, rttvar: rtt / 2 });
+    let began = bench.now;
+
+    bench.wait(400);
+
+    assert_eq!(bench.kind(), Suspect);
+    assert_eq!(bench.link.commit(&bench.policy), Some(began + 16 * rtt));
+}
+
+#[test]
+fn a_link_that_comes_up_is_probed_at_once() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER).see(CUT).wait(10).see(UP);
+
+    assert!(bench.link.probe_due(&bench.policy, None, 0).unwrap() <= bench.now);
+}
+
+#[test]
 fn an_answered_probe_puts_the_commit_off_but_not_for_ever() {
     let mut bench = Bench::in_state(Healthy);
     bench.see(ANSWER).see(Observation::InFlight(true)).wait(100);
@@ -250,7 +289,7 @@ fn what_was_taken_away_under_suspicion_counts_as_silence() {
 
     bench.see(ANSWER);
     assert_eq!(bench.kind(), Healthy);
-    bench.wait(3000);
+    bench.wait(3000).see(Observation::InFlight(true)).wait(10);
     assert_eq!(bench.kind(), Healthy, "and is forgotten with the suspicion");
 }
 
@@ -302,7 +341,7 @@ fn a_slow_link_is_given_time_to_answer() {
     let patience = |bench: &Bench| bench.link.probe_deadline().unwrap().saturating_since(bench.now);
     assert_eq!(patience(&bench), bench.policy.probe_timeout);
 
-    for _ in 0..30 {
+    for _ in 0..60 {
         bench.see(Observation::ProbeAnswered { rtt: Duration::from_millis(1500) }).probe();
     }
 

@@ -1,0 +1,318 @@
+//! Everything that follows for one link alone from what is observed of it.
+
+use crate::{
+    Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkPolicy, LinkSpec, LinkView,
+    Observation, State,
+    delivery::Delivery,
+    health::Health,
+    probe::{Pace, Prober},
+    quality::Quality,
+    select::{Candidate, Rank, Tier},
+};
+
+/// One slot of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Monitor {
+    spec: LinkSpec,
+    health: Health,
+    delivery: Delivery,
+    quality: Quality,
+    prober: Prober,
+}
+
+const _: () = assert!(size_of::<Monitor>() <= 512);
+
+impl Monitor {
+    pub(crate) fn new() -> Self {
+        Self {
+            spec: LinkSpec {
+                class: Class::Ethernet,
+                priority: u32::MAX,
+                metric: u32::MAX,
+                metered: false,
+            },
+            health: Health::new(),
+            delivery: Delivery::new(),
+            quality: Quality::new(),
+            prober: Prober::new(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.health.state()
+    }
+
+    pub(crate) fn observe(&mut self, now: Instant, policy: &LinkPolicy, observation: Observation) {
+        match observation {
+            Observation::Appeared(spec) => {
+                self.spec = spec;
+                self.health.on_appeared();
+            }
+            Observation::Vanished => self.health.on_vanished(now, policy),
+            Observation::Facts { carrier, address, route } => {
+                self.on_facts(now, policy, [carrier, address, route])
+            }
+            Observation::Connected { rtt } => self.on_connected(now, policy, rtt),
+            Observation::ProbeAnswered { rtt } => {
+                self.prober.on_answered();
+                self.on_answer(now, policy, rtt);
+            }
+            Observation::ProbeLost => self.on_probe_lost(now, policy),
+            Observation::Impostor => {
+                self.prober.on_answered();
+                self.fail(now, policy, Fault::Impostor);
+            }
+            Observation::InFlight(in_flight) => {
+                self.delivery.on_in_flight(now, in_flight, self.suspected().is_some());
+            }
+            Observation::Proof => {
+                self.delivery.on_proof(now, self.threshold(policy), self.quality.rtt_min());
+                self.on_life(now, policy);
+            }
+            Observation::Rtt { srtt, rttvar } => {
+                self.delivery.on_transport(srtt, rttvar);
+                self.quality.on_rtt(now, srtt);
+            }
+            Observation::Segments { sent, lost } => self.quality.on_segments(now, sent, lost),
+            Observation::Unreachable => self.fail(now, policy, Fault::Unreachable),
+        }
+    }
+
+    /// Lets silence be noticed and delays end.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, policy: &LinkPolicy) {
+        if self.prober.deadline().is_some_and(|deadline| deadline <= now) {
+            self.on_probe_lost(now, policy);
+        }
+        if self.suspicion(policy).is_some_and(|at| at <= now) {
+            self.health.on_doubt(now, policy);
+        }
+        self.health.on_timeout(now, policy);
+    }
+
+    /// When silence will make it suspect.
+    pub(crate) fn suspicion(&self, policy: &LinkPolicy) -> Option<Instant> {
+        let is_at_stake = self.state().is_sound() && self.delivery.is_awaited();
+        let since = self.delivery.quiet_since().filter(|_| is_at_stake)?;
+        Some(since + self.threshold(policy))
+    }
+
+    /// When a settling, held or suppressed link moves on.
+    pub(crate) fn delay(&self) -> Option<Instant> {
+        self.health.timeout()
+    }
+
+    /// When a suspect link's silence will be enough to give it up.
+    pub(crate) fn commit(&self, policy: &LinkPolicy) -> Option<Instant> {
+        let suspected = self.suspected()?;
+        let quiet = self.delivery.quiet_since()?;
+        let patience = policy.commit_floor.max(self.threshold(policy) * 4);
+        // An answered probe speaks for the link, for a while.
+        let heard = self.health.heard().map_or(quiet, |heard| heard.max(quiet));
+        Some((heard + patience).min(suspected + STUCK.max(patience)))
+    }
+
+    /// What a suspect link must be given up for, provided that the upstream can be reached.
+    pub(crate) fn verdict(&self, now: Instant, policy: &LinkPolicy) -> Option<Fault> {
+        self.suspected()?;
+        if self.prober.lost() >= PROBES_LOST {
+            return Some(Fault::ProbesLost { count: self.prober.lost() });
+        }
+        let quiet = now.saturating_since(self.delivery.quiet_since()?);
+        (self.commit(policy)? <= now).then_some(Fault::Silent { quiet })
+    }
+
+    pub(crate) fn fail(&mut self, now: Instant, policy: &LinkPolicy, fault: Fault) {
+        self.health.on_fault(now, policy, fault);
+    }
+
+    /// Since when it is suspect.
+    pub(crate) fn suspected(&self) -> Option<Instant> {
+        match self.state() {
+            State::Suspect { since, .. } => Some(since),
+            State::Absent
+            | State::Down { .. }
+            | State::Settling { .. }
+            | State::Healthy
+            | State::Failed { .. }
+            | State::HoldDown { .. }
+            | State::Suppressed { .. } => None,
+        }
+    }
+
+    /// Whether it delivered after `since`, and nothing is held against it now.
+    pub(crate) fn delivered_since(&self, since: Instant) -> bool {
+        self.state().is_sound() && self.health.heard() > Some(since)
+    }
+
+    /// How long data in flight may go unproved before the link is suspect.
+    pub(crate) fn threshold(&self, policy: &LinkPolicy) -> Duration {
+        self.delivery.threshold(policy.suspect_floor)
+    }
+
+    /// When the next probe should leave; `alarm` is when the latest suspicion of any link began.
+    pub(crate) fn probe_due(
+        &self,
+        policy: &LinkPolicy,
+        alarm: Option<Instant>,
+        seed: u64,
+    ) -> Option<Instant> {
+        let failed = match self.state() {
+            State::Absent | State::Down { .. } => return None,
+            State::Failed { since, .. } => Some(since),
+            State::Settling { .. }
+            | State::Healthy
+            | State::Suspect { .. }
+            | State::HoldDown { .. }
+            | State::Suppressed { .. } => None,
+        };
+        let interval =
+            if self.spec.metered { policy.probe_idle_metered } else { policy.probe_idle };
+        self.prober.due(Pace {
+            heard: self.health.heard(),
+            trouble: failed.max(alarm),
+            idle: interval.saturating_sub(policy.probe_timeout),
+            budget: self.budget(policy),
+            seed,
+        })
+    }
+
+    pub(crate) fn probe_deadline(&self) -> Option<Instant> {
+        self.prober.deadline()
+    }
+
+    pub(crate) fn on_probe_sent(&mut self, now: Instant, policy: &LinkPolicy) {
+        let deadline = now + self.delivery.rto(policy.probe_timeout);
+        self.prober.on_sent(now, deadline, self.budget(policy));
+    }
+
+    /// Has it probed soon, unless it was heard lately anyway.
+    pub(crate) fn refresh(&mut self, now: Instant, policy: &LinkPolicy) {
+        let lately = now - policy.probe_idle;
+        if self.state().is_usable() && self.health.heard() < Some(lately) {
+            self.prober.want(now);
+        }
+    }
+
+    pub(crate) fn review(&mut self, now: Instant, policy: &LinkPolicy) {
+        self.quality.review(now, policy);
+    }
+
+    /// It is no longer active, for its quality.
+    pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
+        self.quality.on_left(now, policy, why);
+    }
+
+    /// Its place among the others; `None` if it can't carry a packet.
+    pub(crate) fn candidate(
+        &self,
+        id: LinkId,
+        is_active: bool,
+        policy: &LinkPolicy,
+    ) -> Option<Candidate> {
+        let state = self.state();
+        let degraded = self.quality.degraded();
+        let LinkSpec { priority, metric, .. } = self.spec;
+        let rank = Rank {
+            tier: Tier::of(state, is_active)?,
+            degraded: degraded.is_some(),
+            priority,
+            metric,
+            id,
+        };
+        let is_proved = self.health.heard().is_some();
+        Some(Candidate { rank, state, is_proved, degraded, score: self.quality.score(policy) })
+    }
+
+    pub(crate) fn view(&self, policy: &LinkPolicy) -> LinkView {
+        let (srtt, rttvar) = self.delivery.rtt().unzip();
+        let state = self.state();
+        LinkView {
+            spec: self.spec,
+            state: state.kind(),
+            srtt,
+            rttvar: rttvar.unwrap_or_default(),
+            rtt_min: self.quality.rtt_min(),
+            loss_ppm: self.quality.loss_ppm(),
+            score: if state.is_working() { self.quality.score(policy) } else { 0 },
+            degraded: self.quality.degraded().is_some(),
+            threshold: self.threshold(policy),
+            heard: self.health.heard(),
+            failures: self.health.failures(),
+            false_alarms: self.health.false_alarms(),
+        }
+    }
+
+    fn on_facts(&mut self, now: Instant, policy: &LinkPolicy, facts: [bool; 3]) {
+        let was_usable = self.state().is_usable();
+        let lost = facts
+            .into_iter()
+            .zip(Fact::ALL)
+            .find_map(|(is_there, fact)| (!is_there).then_some(fact));
+        self.health.on_facts(now, policy, lost);
+        if !was_usable && self.state().is_usable() {
+            // What was measured may belong to another path.
+            self.delivery = Delivery::new();
+            self.quality.reset();
+            self.prober.reset();
+        }
+    }
+
+    fn on_connected(&mut self, now: Instant, policy: &LinkPolicy, rtt: Duration) {
+        match self.state() {
+            // A captive portal takes any connection.
+            State::Failed { fault: Fault::Impostor, .. } => {}
+            State::Absent
+            | State::Down { .. }
+            | State::Settling { .. }
+            | State::Healthy
+            | State::Suspect { .. }
+            | State::Failed { .. }
+            | State::HoldDown { .. }
+            | State::Suppressed { .. } => self.on_answer(now, policy, rtt),
+        }
+    }
+
+    fn on_answer(&mut self, now: Instant, policy: &LinkPolicy, rtt: Duration) {
+        self.delivery.on_answered(rtt);
+        self.quality.on_rtt(now, rtt);
+        if self.suspected().is_some() && self.delivery.is_awaited() {
+            self.prober.on_life();
+            self.health.on_faint_life(now);
+        } else {
+            self.on_life(now, policy);
+        }
+    }
+
+    fn on_probe_lost(&mut self, now: Instant, policy: &LinkPolicy) {
+        if self.prober.on_lost(self.health.heard()) {
+            self.health.on_doubt(now, policy);
+        }
+    }
+
+    fn on_life(&mut self, now: Instant, policy: &LinkPolicy) {
+        let worked = self.state().is_working();
+        self.health.on_life(now, policy);
+        self.prober.on_life();
+        self.delivery.forgive();
+        if !worked {
+            self.delivery.restart(now);
+        }
+    }
+
+    fn budget(&self, policy: &LinkPolicy) -> Option<Duration> {
+        self.spec.metered.then(|| HOUR / policy.metered_probes_per_hour.max(1))
+    }
+}
+
+/// Three in a row: at a loss of 5 %, the limit for a link that is used at all, chance does that
+/// once in 8000.
+const PROBES_LOST: u8 = 3;
+
+/// A suspect link that answers probes but has moved no data for this long is no use either: a
+/// path-MTU hole, or a middlebox that lost the connection.
+const STUCK: Duration = Duration::from_secs(5);
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests;

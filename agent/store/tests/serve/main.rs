@@ -1,0 +1,13 @@
+//! The receiving end over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test's helpers, too, panic on what must not happen")]
+#![expect(clippy::disallowed_methods, reason = "real sockets take real time")]
+
+mod bad_input;
+mod disk;
+mod fencing;
+mod log;
+mod put;
+mod restart;
+mod support;
+mod temp;
+mod tus;

@@ -1,0 +1,320 @@
+//! A whole scene: upstream, agent, links, client.
+
+use crate::spawn::{Process, TempDir, baton, temp_dir};
+use crate::watch::{sha256_of, wait_until};
+use baton_lab::{Lab, LinkSpec, Rate, Sandbox, Shape, UPSTREAM_V4};
+use serde_json::Value;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// What stands at the far end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// `baton serve`.
+    Store,
+    /// A program of the test's own, started in the upstream's namespace; it listens on port 9000.
+    Program(Vec<String>),
+    /// Nothing: the test brings its own.
+    None,
+}
+
+/// How a scene is set.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// One way of each link's round trip.
+    pub delay: Duration,
+    /// Added to each frame's delay, at most.
+    pub jitter: Duration,
+    /// Of each link.
+    pub rate: Rate,
+    /// What uploads go to.
+    pub upstream: Upstream,
+    /// `[upstream] protocol`.
+    pub protocol: &'static str,
+    /// Appended to the agent's configuration.
+    pub config: String,
+    /// Congestion control of both ends.
+    pub congestion_control: &'static str,
+    /// Seeds the emulator.
+    pub seed: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_millis(10),
+            jitter: Duration::ZERO,
+            rate: Rate::Bps(40_000_000),
+            upstream: Upstream::Store,
+            protocol: "tus",
+            config: String::new(),
+            congestion_control: "cubic",
+            seed: 1,
+        }
+    }
+}
+
+/// A running scene.
+pub struct Scene {
+    /// The network.
+    pub lab: Lab,
+    /// The far end's process, if it has one.
+    pub upstream: Option<Process>,
+    /// The agent.
+    pub agent: Process,
+    dir: TempDir,
+    setup: Setup,
+}
+
+impl Scene {
+    /// Sets the scene, and waits until the agent has an active link.
+    ///
+    /// # Panics
+    ///
+    /// If any of it can't be set up.
+    pub fn new(sandbox: &Sandbox, setup: Setup) -> Self {
+        let shape = Shape {
+            delay: setup.delay,
+            jitter: setup.jitter,
+            rate: setup.rate.clone(),
+            queue_bytes: 128 * 1024,
+            ..Shape::default()
+        };
+        let specs = ["eth0", "wlan0", "wwan0"].map(|name| LinkSpec::symmetric(name, shape.clone()));
+        let lab =
+            Lab::with_congestion_control(sandbox, &specs, setup.seed, setup.congestion_control)
+                .unwrap_or_else(|error| panic!("{error}"));
+        let dir = temp_dir("scene");
+        std::fs::create_dir_all(dir.path().join("store")).expect("a folder");
+        std::fs::write(dir.path().join("secret"), "a secret of the lab\n").expect("a secret");
+        let upstream = start_upstream(&lab, dir.path(), &setup);
+        let agent = start_agent(&lab, dir.path(), &setup);
+        let mut scene = Self { lab, upstream, agent, dir, setup };
+        scene.wait_for_agent();
+        scene
+    }
+
+    fn wait_for_agent(&mut self) {
+        let end = baton_lab::now() + Duration::from_secs(10);
+        loop {
+            let status = self.try_status();
+            if status.as_ref().is_some_and(|status| !status["active_link"].is_null()) {
+                return;
+            }
+            let running = self.agent.is_running();
+            assert!(
+                running && baton_lab::now() < end,
+                "no agent: {status:?}\n{}",
+                self.agent.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The folder that is removed with the scene.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Where a file of that name is stored by `baton serve`.
+    pub fn stored(&self, name: &str) -> PathBuf {
+        self.dir.path().join("store").join(name)
+    }
+
+    /// Kills the agent and starts another.
+    pub fn restart_agent(&mut self) {
+        self.agent.kill();
+        self.agent = start_agent(&self.lab, self.dir.path(), &self.setup);
+        self.wait_for_agent();
+    }
+
+    /// Kills the upstream.
+    pub fn kill_upstream(&mut self) {
+        self.upstream = None;
+    }
+
+    /// Starts the upstream again.
+    pub fn start_upstream(&mut self) {
+        self.upstream = start_upstream(&self.lab, self.dir.path(), &self.setup);
+    }
+
+    /// A file of pseudo-random bytes.
+    ///
+    /// # Panics
+    ///
+    /// If the disk is full.
+    pub fn file(&self, name: &str, size: u64) -> PathBuf {
+        let path = self.dir.path().join(name);
+        let mut file = std::io::BufWriter::new(std::fs::File::create(&path).expect("a new file"));
+        let (mut state, mut left) = (0x9e37_79b9_7f4a_7c15_u64 ^ size, size);
+        while left > 0 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let bytes = state.to_le_bytes();
+            let len = left.min(8) as usize;
+            file.write_all(&bytes[..len]).expect("room for a test file");
+            left -= len as u64;
+        }
+        path
+    }
+
+    /// `curl -T file http://192.168.1.1:8080/name`, begun; what it says is in its output.
+    ///
+    /// # Panics
+    ///
+    /// If there is no curl.
+    pub fn curl(&self, file: &Path, name: &str, more: &[&str]) -> Child {
+        self.lab
+            .lan
+            .command("curl")
+            .args(["--silent", "--show-error", "--max-time", "280", "-w", "\n%{http_code}", "-T"])
+            .arg(file)
+            .args(more)
+            .arg(format!("http://192.168.1.1:8080/{name}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("curl is installed: apt-get install curl")
+    }
+
+    /// `GET /v1/status`.
+    ///
+    /// # Panics
+    ///
+    /// If no agent answers.
+    pub fn status(&self) -> Value {
+        self.try_status().unwrap_or_else(|| panic!("no status\n{}", self.agent.log()))
+    }
+
+    fn try_status(&self) -> Option<Value> {
+        self.command_json(&["status"])
+    }
+
+    /// `GET /v1/links`.
+    ///
+    /// # Panics
+    ///
+    /// If no agent answers.
+    pub fn links(&self) -> Value {
+        self.command_json(&["links"]).expect("an agent")
+    }
+
+    /// Runs `baton ... --json` against this scene's agent.
+    pub fn command_json(&self, args: &[&str]) -> Option<Value> {
+        let out = self.command(args).arg("--json").output().ok()?;
+        out.status.success().then(|| serde_json::from_slice(&out.stdout).ok()).flatten()
+    }
+
+    /// `baton ...` for this scene's agent.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(baton());
+        command.args(args).arg("--socket").arg(self.dir.path().join("control.sock"));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Bytes that the upstream holds of the upload under way, as the agent knows it.
+    pub fn acked(&self) -> u64 {
+        let uploads = self.command_json(&["uploads"]).unwrap_or_default();
+        uploads[0]["acked"].as_u64().unwrap_or(0)
+    }
+
+    /// Waits until the upstream has `bytes` of the upload under way.
+    pub fn wait_for_bytes(&self, bytes: u64) {
+        wait_until("progress", Duration::from_secs(120), || {
+            (self.stored_bytes() >= bytes).then_some(())
+        });
+    }
+
+    /// Bytes on the far end's disk, finished or not: what `baton serve` or a server that keeps
+    /// its files in the scene's `store` has taken so far.
+    pub fn stored_bytes(&self) -> u64 {
+        largest_file(&self.dir.path().join("store"))
+    }
+
+    /// Waits for curl; its status and body.
+    ///
+    /// # Panics
+    ///
+    /// If it does not say a status.
+    pub fn finish(&self, curl: Child) -> (u16, String) {
+        let out = curl.wait_with_output().expect("curl ends");
+        let text = String::from_utf8_lossy(&out.stdout).into_owned()
+            + &String::from_utf8_lossy(&out.stderr);
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        let status = said.trim_end().rsplit('\n').next().and_then(|line| line.parse().ok());
+        (status.unwrap_or_else(|| panic!("{text}\n{}", self.agent.log())), text)
+    }
+
+    /// Asserts that what is stored as `name` equals `file`.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn assert_stored(&self, file: &Path, name: &str) {
+        assert_eq!(
+            sha256_of(&self.stored(name)),
+            sha256_of(file),
+            "{name} differs\n{}",
+            self.agent.log()
+        );
+    }
+}
+
+fn largest_file(dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    entries
+        .flatten()
+        .filter_map(|entry| {
+            let facts = entry.metadata().ok()?;
+            Some(if facts.is_dir() { largest_file(&entry.path()) } else { facts.len() })
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+fn start_upstream(lab: &Lab, dir: &Path, setup: &Setup) -> Option<Process> {
+    let listen = format!("{UPSTREAM_V4}:9000");
+    let mut command = match &setup.upstream {
+        Upstream::None => return None,
+        Upstream::Store => {
+            let mut command = lab.upstream.command(baton().to_str().expect("a path in UTF-8"));
+            command.args(["serve", "--listen", &listen, "--dir"]).arg(dir.join("store"));
+            command.arg("--secret-file").arg(dir.join("secret"));
+            command
+        }
+        Upstream::Program(line) => {
+            let mut command = lab.upstream.command(&line[0]);
+            command.args(&line[1..]).env("STORE", dir.join("store")).env("PORT", "9000");
+            command
+        }
+    };
+    let process =
+        Process::start(&mut command, dir.join("upstream.log")).expect("the upstream starts");
+    wait_until("the upstream listens", Duration::from_secs(20), || {
+        lab.upstream.run(|| std::net::TcpStream::connect(&listen)).ok()
+    });
+    Some(process)
+}
+
+fn start_agent(lab: &Lab, dir: &Path, setup: &Setup) -> Process {
+    let config = format!(
+        "[relay]\nlisten = \"192.168.1.1:8080\"\nspool_dir = \"{dir}\"\nspool_size = \"1GB\"\n\
+         [upstream]\nurl = \"http://{UPSTREAM_V4}:9000\"\nprotocol = \"{protocol}\"\n\
+         [security]\nsecret_file = \"{dir}/secret\"\n\
+         [control]\nsocket = \"{dir}/control.sock\"\n\
+         [links]\nignore = [\"lan0\"]\n{more}",
+        dir = dir.display(),
+        protocol = setup.protocol,
+        more = setup.config,
+    );
+    let path = dir.join("baton.toml");
+    std::fs::write(&path, config).expect("a configuration");
+    let mut command = lab.gateway.command(baton().to_str().expect("a path in UTF-8"));
+    command.arg("run").arg("--config").arg(&path);
+    Process::start(&mut command, dir.join("agent.log")).expect("the agent starts")
+}
