@@ -29,15 +29,6 @@ macro_rules! choice {
 }
 
 choice! {
-    /// When a client is told that its upload succeeded.
-    Mode, "takes through or spool",
-    /// Once the upstream has proved that it stores the file.
-    Through = "through",
-    /// Once the file is durable in the spool.
-    Spool = "spool",
-}
-
-choice! {
     /// Whose uploads Baton signs.
     Auth, "takes lan or token",
     /// Those of clients on interfaces that are not links.

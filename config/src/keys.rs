@@ -1,6 +1,6 @@
 //! The keys that act, section by section. The help of a key is the doc of its field.
 
-use crate::choice::{Auth, ChunkSize, Level, Mode, Protocol, Sync, Token};
+use crate::choice::{Auth, ChunkSize, Level, Protocol, Sync, Token};
 use crate::config::Values;
 use crate::setting::Setting;
 use crate::table::Key;
@@ -47,9 +47,6 @@ section! {
     Relay in "relay" {
         /// Addresses that clients upload to.
         listen: Vec<SocketAddr> = "0.0.0.0:8080";
-        /// When a client is told that its upload succeeded: `through`, once the upstream proved
-        /// that it stores the file; `spool`, once the spool does.
-        mode: Mode = "through";
         /// Whose uploads are signed: `lan`, those of clients on interfaces that are not links;
         /// `token`, only those that bring a valid token.
         auth: Auth = "lan";
@@ -63,8 +60,6 @@ section! {
         spool_dir: PathBuf = "/var/lib/baton";
         /// The most that the spool takes; `auto`: a quarter of the free space.
         spool_size: Option<Bytes> = "auto";
-        /// Let `mode = "spool"` use a folder in RAM, which a power loss empties.
-        spool_volatile: bool = "false";
     }
 }
 
@@ -119,8 +114,6 @@ section! {
     NetworkResilience in "network_resilience" {
         /// Watch the links and move uploads between them. Off: the best link at start is kept.
         enabled: bool = "true";
-        /// Use every link; off, only the first in order is used.
-        multi_interface_enabled: bool = "true";
         /// Move by itself; off, only `baton switch` moves.
         auto_switch_enabled: bool = "true";
         /// Suspect a link as soon as a transfer on it falls silent, and try a standby at once.
@@ -137,9 +130,6 @@ section! {
         detection_interval: Duration = "1s", "10ms" to "1h" of Duration;
         /// How often an idle link is probed.
         quality_check_interval: Duration = "5s", "100ms" to "24h" of Duration;
-        /// Moves of one upload without a byte gained in between, before it waits for a link to
-        /// prove itself.
-        max_switch_attempts: u32 = "3", "1" to "100" of u32;
     }
 }
 
@@ -167,8 +157,6 @@ section! {
         min_chunk_size: Bytes = "256KB", "16KB" to "1GB" of Bytes;
         /// No request carries more, whatever the class says.
         max_chunk_size: Bytes = "10MB", "64KB" to "1GB" of Bytes;
-        /// Tries on a working link without a byte gained, before the client gets an error.
-        maxretries: u32 = "3", "0" to "1000" of u32;
     }
 }
 
@@ -177,8 +165,6 @@ section! {
     Timeouts in "timeouts" {
         /// Silence of a client in the middle of a request.
         readtimeout: Duration = "30s", "1s" to "24h" of Duration;
-        /// A client that takes nothing of its answer.
-        writetimeout: Duration = "30s", "1s" to "24h" of Duration;
         /// A kept-alive connection between requests.
         idletimeout: Duration = "60s", "1s" to "24h" of Duration;
         /// What running uploads get to finish at SIGTERM.

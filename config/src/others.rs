@@ -27,6 +27,11 @@ macro_rules! rows {
 }
 
 pub(crate) const KEYS: &[Key] = rows! {
+    "relay" {
+        not_yet mode: String = "through",
+            "a client is told of success once the upstream has proved it";
+        not_yet spool_volatile: bool = "false", "the spool only holds what a replay needs";
+    }
     "server" {
         not_yet metricsenabled: bool = "true", METRICS;
         not_yet metrics_path: String = "/metrics", METRICS;
@@ -57,6 +62,7 @@ pub(crate) const KEYS: &[Key] = rows! {
             "`upstream.protocol = \"put\"` sends a file in one request";
         always resumable_uploads_enabled: bool = "true",
             "`upstream.protocol = \"put\"` replays instead";
+        not_yet maxretries: u32 = "3", "an upload is tried until `relay.hold` is over";
         not_yet sessiontimeout: Duration = "1h",
             "clients can't resume towards Baton; `server.upload_expiry` is the receiving end's";
         not_yet chunk_adaptation_algorithm: String = "predictive",
@@ -118,6 +124,9 @@ pub(crate) const KEYS: &[Key] = rows! {
         never output, LOG_FILES;
     }
     "network_resilience" {
+        always multi_interface_enabled: bool = "true",
+            "every link with a default route is used: name others in links.ignore";
+        not_yet max_switch_attempts: u32 = "3", "an upload moves until `relay.hold` is over";
         not_yet predictive_switching: bool = "true", PREDICTION;
         never mobile_optimizations, MOBILE;
         not_yet quality_degradation_threshold: Permille = "0.3", SCORES;
@@ -215,6 +224,7 @@ pub(crate) const KEYS: &[Key] = rows! {
         never intelligent_prefetching, PREFETCH;
     }
     "timeouts" {
+        not_yet writetimeout: Duration = "30s", "`timeouts.readtimeout` bounds a silent client";
         never timeout_adaptation_factor, "use network_interfaces.CLASS.timeout_multiplier";
     }
     "deduplication" {

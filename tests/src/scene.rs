@@ -2,7 +2,8 @@
 
 use crate::spawn::{Process, TempDir, baton, temp_dir};
 use crate::watch::{sha256_of, wait_until};
-use baton_lab::{Lab, LinkSpec, Rate, Sandbox, Shape, UPSTREAM_V4};
+use baton_lab::{Lab, LinkSpec, Rate, Sandbox, Shape, UPSTREAM_V4, UPSTREAM_V6};
+use core::net::SocketAddr;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,41 @@ pub enum Upstream {
     Store,
     /// A program of the test's own, started in the upstream's namespace; it listens on port 9000.
     Program(Vec<String>),
+    /// One that misbehaves as the script says.
+    Scripted(Script),
     /// Nothing: the test brings its own.
     None,
 }
+
+/// How the configuration names the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// By its IPv4 address.
+    V4,
+    /// By its IPv6 address.
+    V6,
+    /// By a name, of which a server beyond the links knows the IPv4 address.
+    Name,
+}
+
+impl Host {
+    fn address(self) -> SocketAddr {
+        match self {
+            Self::V4 | Self::Name => (UPSTREAM_V4, PORT).into(),
+            Self::V6 => (UPSTREAM_V6, PORT).into(),
+        }
+    }
+
+    fn authority(self) -> String {
+        match self {
+            Self::V4 | Self::V6 => self.address().to_string(),
+            Self::Name => format!("{}:{PORT}", names::UPSTREAM),
+        }
+    }
+}
+
+/// Where every upstream listens.
+const PORT: u16 = 9000;
 
 /// How a scene is set.
 #[derive(Clone, Debug)]
@@ -31,9 +64,11 @@ pub struct Setup {
     pub rate: Rate,
     /// What uploads go to.
     pub upstream: Upstream,
+    /// How the agent finds it.
+    pub host: Host,
     /// `[upstream] protocol`.
     pub protocol: &'static str,
-    /// Appended to the agent's configuration.
+    /// Appended to the agent's configuration: keys as in `relay.hold = "3s"`, then sections.
     pub config: String,
     /// Congestion control of both ends.
     pub congestion_control: &'static str,
@@ -48,6 +83,7 @@ impl Default for Setup {
             jitter: Duration::ZERO,
             rate: Rate::Bps(40_000_000),
             upstream: Upstream::Store,
+            host: Host::V4,
             protocol: "tus",
             config: String::new(),
             congestion_control: "cubic",
@@ -62,6 +98,8 @@ pub struct Scene {
     pub lab: Lab,
     /// The far end's process, if it has one.
     pub upstream: Option<Process>,
+    /// What a scripted far end was asked, and what it did.
+    pub scripted: Option<Scripted>,
     /// The agent.
     pub agent: Process,
     dir: TempDir,

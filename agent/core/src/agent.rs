@@ -141,8 +141,10 @@ pub struct ClassLimits {
     pub chunk_bytes: u32,
     /// Blocks that all uploads together may hold beyond their guarantees.
     pub budget_blocks: u16,
-    /// Timeouts are stretched by this many percent.
+    /// How much longer than its measured round trip an answer may take, in percent.
     pub timeout_percent: u16,
+    /// How long the upstream may take to answer one request.
+    pub answer_timeout: Duration,
 }
 
 /// Everything that can be configured.
@@ -211,7 +213,6 @@ pub struct Agent<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> 
     pool: Pool<BLOCKS>,
     policy: Policy,
     seed: u64,
-    attempts: u32,
     switches: [Option<SwitchRecord>; SWITCHES_KEPT],
     totals: Totals,
     /// What leaving each link cost since it was last active: moved to its switch, if one comes.
@@ -229,7 +230,6 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
             pool: Pool::new(policy.pool_blocks, policy.classes.map(|class| class.budget_blocks)),
             policy,
             seed,
-            attempts: 0,
             switches: [None; SWITCHES_KEPT],
             totals: Totals::default(),
             ledger: [Dues::default(); LINKS],
@@ -269,8 +269,9 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     /// Advances timers. Calling early or twice is harmless.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.links.handle_timeout(now);
+        let outlook = self.outlook(now);
         for upload in self.uploads.iter_mut().flatten() {
-            upload.handle_timeout(now, &self.policy.uploads);
+            upload.handle_timeout(&outlook);
         }
         self.settle();
     }
@@ -278,11 +279,9 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     /// The next moment at which [`Self::handle_timeout`] has work, and why.
     pub fn poll_timeout(&self, now: Instant) -> Option<(Instant, Wake)> {
         let links = self.links.poll_timeout().map(|(at, wake)| (at, Wake::Link(wake)));
-        let uploads = self
-            .uploads
-            .iter()
-            .flatten()
-            .filter_map(|upload| upload.poll_timeout(now, &self.policy.uploads));
+        let outlook = self.outlook(now);
+        let uploads = self.uploads.iter().flatten();
+        let uploads = uploads.filter_map(|upload| upload.poll_timeout(&outlook));
         uploads.chain(links).min_by_key(|(at, _)| *at)
     }
 
@@ -292,12 +291,9 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         if let Some(link) = self.links.poll_probe(now) {
             return Some(Action::Probe(link));
         }
-        let outlook = self.outlook();
-        let Self { uploads, policy, attempts, .. } = self;
-        let action = uploads
-            .iter_mut()
-            .flatten()
-            .find_map(|upload| upload.poll_action(now, &outlook, &policy.uploads, attempts));
+        let outlook = self.outlook(now);
+        let mut uploads = self.uploads.iter_mut().flatten();
+        let action = uploads.find_map(|upload| upload.poll_action(&outlook));
         self.collect_dues();
         action
     }
@@ -433,10 +429,14 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         }
     }
 
-    fn outlook(&self) -> Outlook<LINKS> {
+    fn outlook(&self, now: Instant) -> Outlook<LINKS> {
         let mut outlook = Outlook {
+            now,
+            hold: self.policy.uploads.hold,
+            hedge: self.policy.uploads.hedge,
             standing: [Standing::Gone; LINKS],
             patience: [UNMEASURED_PATIENCE; LINKS],
+            timeout: [Duration::MAX; LINKS],
             order: [LinkId(0); LINKS],
             usable: 0,
             active: self.links.active(),
@@ -455,11 +455,11 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
                 | StateKind::HoldDown
                 | StateKind::Suppressed => Standing::Sound,
             };
+            let class = self.policy.classes[view.spec.class.index()];
+            outlook.timeout[index] = class.answer_timeout;
             if let Some(srtt) = view.srtt {
-                let stretch =
-                    u32::from(self.policy.classes[view.spec.class.index()].timeout_percent);
-                outlook.patience[index] =
-                    ((srtt + 4 * view.rttvar) * stretch / 100).max(LEAST_PATIENCE);
+                let answer = (srtt + 4 * view.rttvar) * u32::from(class.timeout_percent) / 100;
+                outlook.patience[index] = answer.max(LEAST_PATIENCE);
             }
         }
         outlook

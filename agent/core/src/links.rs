@@ -43,7 +43,7 @@ pub struct Links<const N: usize> {
     rested: Instant,
 }
 
-const _: () = assert!(size_of::<Links<4>>() <= 2560);
+const _: () = assert!(size_of::<Links<4>>() <= 2048);
 
 impl<const N: usize> Links<N> {
     /// A table without links. Equal seeds and observations give equal decisions.
@@ -225,14 +225,12 @@ impl<const N: usize> Links<N> {
     }
 
     fn switch_to(&mut self, now: Instant, to: Option<LinkId>, reason: Reason, evidence: Evidence) {
-        if reason == Reason::QualityDegradation {
-            self.rested = now + self.policy.cooldown;
-        }
-        if let Some(left) = self.active
-            && let (Some(link), Reason::QualityDegradation) =
-                (self.links.get_mut(usize::from(left.0)), reason)
+        if evidence.is_of_quality()
+            && let Some(left) = self.active
+            && let Some(link) = self.links.get_mut(usize::from(left.0))
         {
             link.on_left(now, &self.policy, evidence);
+            self.rested = now + self.policy.cooldown;
         }
         let untold =
             self.switch.unwrap_or(Switch { at: now, from: self.active, to, reason, evidence });

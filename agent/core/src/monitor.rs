@@ -20,7 +20,7 @@ pub(crate) struct Monitor {
     prober: Prober,
 }
 
-const _: () = assert!(size_of::<Monitor>() <= 512);
+const _: () = assert!(size_of::<Monitor>() <= 448);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -91,8 +91,7 @@ impl Monitor {
 
     /// When silence will make it suspect.
     pub(crate) fn suspicion(&self, policy: &LinkPolicy) -> Option<Instant> {
-        let is_at_stake = self.state().is_sound() && self.delivery.is_awaited();
-        let since = self.delivery.quiet_since().filter(|_| is_at_stake)?;
+        let since = self.delivery.quiet_since().filter(|_| self.state().is_sound())?;
         Some(since + self.threshold(policy))
     }
 

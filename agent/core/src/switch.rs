@@ -76,6 +76,11 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// Whether it was measured while the link worked.
+    pub(crate) const fn is_of_quality(self) -> bool {
+        matches!(self, Self::Loss { .. } | Self::Latency { .. })
+    }
+
     /// The name in logs and output.
     pub const fn name(self) -> &'static str {
         match self {

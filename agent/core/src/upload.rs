@@ -18,10 +18,13 @@
 //! its [`Attempt`] names it to the driver, and outcomes of an attempt that was dropped are void.
 
 mod lane;
+mod outlook;
+mod role;
 mod steer;
 
 pub(crate) use lane::Lane;
-pub(crate) use steer::{Course, Outlook, Standing};
+pub(crate) use outlook::{Outlook, Standing};
+pub(crate) use steer::Course;
 
 use crate::pool::Chain;
 use crate::{Backoff, Class, Duration, Instant, LinkId};
@@ -35,7 +38,7 @@ pub struct UploadId {
     pub generation: u16,
 }
 
-/// Names one try of one upload on one link.
+/// Names one try of one upload on one link; unique among the tries of that upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt(pub u32);
 
@@ -133,8 +136,6 @@ pub enum Outcome {
 pub struct UploadPolicy {
     /// How long an upload may go without progress before its client is told so.
     pub hold: Duration,
-    /// How long the upstream may take to answer one request.
-    pub answer_timeout: Duration,
     /// First and longest delay between tries that brought no progress.
     pub retry: (Duration, Duration),
     /// Whether suspicion alone may start asking: off, only certain failure does.
@@ -145,7 +146,6 @@ impl Default for UploadPolicy {
     fn default() -> Self {
         Self {
             hold: Duration::from_secs(300),
-            answer_timeout: Duration::from_secs(30),
             retry: (Duration::from_millis(200), Duration::from_secs(10)),
             hedge: true,
         }
@@ -177,6 +177,8 @@ pub(crate) struct Upload<const LINKS: usize> {
     created: bool,
     pub(crate) course: Course,
     lanes: [Lane; LINKS],
+    /// Tries so far.
+    attempts: u32,
     backoff: Backoff,
     /// When something was due and nothing was acknowledged since; `None`: nothing is due.
     waiting: Option<Instant>,
@@ -207,6 +209,7 @@ impl<const LINKS: usize> Upload<LINKS> {
             created: spec.resume == Resume::Replay,
             course: Course::Seeking,
             lanes: [Lane::Idle; LINKS],
+            attempts: 0,
             backoff: Backoff::new(policy.retry.0, policy.retry.1, seed),
             waiting: Some(now),
             carrier: None,

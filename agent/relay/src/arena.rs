@@ -1,7 +1,7 @@
 //! The bytes behind the core's block handles.
 
 use baton_core::{BLOCK_SIZE, BlockId};
-use std::cell::{Ref, RefCell, RefMut};
+use core::cell::{Ref, RefCell, RefMut};
 
 /// One allocation for every byte in transit, set aside and touched at start.
 pub(crate) struct Arena {

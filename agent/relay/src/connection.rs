@@ -2,8 +2,8 @@
 
 use baton_core::Duration;
 use baton_wire::http::{Drain, Error as HttpError, Head, Server, ServerEvent};
+use core::ops::Range;
 use std::io;
-use std::ops::Range;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 

@@ -3,7 +3,7 @@
 use crate::hub::{Hub, LINKS};
 use baton_core::{Failure, LinkId, Observation};
 use baton_hal::{Error, ErrorKind, Stream, Transport};
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::rc::Rc;
 
 /// Idle connections kept for each link: one for the upload that switches, one for a probe.
@@ -40,7 +40,7 @@ impl<T: Transport> Connections<T> {
     fn take(&self, link: LinkId) -> Option<Rc<T::Stream>> {
         let idle = &mut self.idle.borrow_mut()[usize::from(link.0)];
         // Anything to read on an idle connection is its end, or an answer to nothing.
-        std::iter::from_fn(|| idle.pop())
+        core::iter::from_fn(|| idle.pop())
             .find(|stream| matches!(stream.try_read(&mut [0]), Ok(None)))
     }
 }
@@ -72,13 +72,10 @@ impl<T: Transport + 'static> Hub<T> {
 
     /// What an error of the transport means for the link and for the attempt.
     pub(crate) fn blame(self: &Rc<Self>, link: LinkId, error: &T::Error) -> Failure {
-        match error.kind() {
-            ErrorKind::Unreachable => {
-                self.observe(link, Observation::Unreachable);
-                Failure::Cut
-            }
-            ErrorKind::TimedOut => Failure::TimedOut,
-            _ => Failure::Cut,
+        let kind = error.kind();
+        if kind == ErrorKind::Unreachable {
+            self.observe(link, Observation::Unreachable);
         }
+        if kind == ErrorKind::TimedOut { Failure::TimedOut } else { Failure::Cut }
     }
 }

@@ -30,8 +30,8 @@ pub enum ControlError {
     Io(PathBuf, io::Error),
 }
 
-impl std::fmt::Display for ControlError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for ControlError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::InUse(path) => write!(
                 f,

@@ -14,9 +14,9 @@ use baton_core::{
     Outcome, StateKind, UploadId,
 };
 use baton_hal::{Clock, Facts, Transport};
-use std::cell::{Cell, RefCell};
+use core::cell::{Cell, RefCell};
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use tokio::sync::Notify;
 
@@ -44,7 +44,7 @@ pub(crate) struct Hub<T: Transport> {
     /// What the kernel says of each link in the table.
     pub(crate) facts: RefCell<[Option<Facts>; LINKS]>,
     pub(crate) transfers: RefCell<BTreeMap<UploadId, Rc<Transfer>>>,
-    pub(crate) lanes: RefCell<BTreeMap<Attempt, LaneHandle<T>>>,
+    pub(crate) lanes: RefCell<BTreeMap<(UploadId, Attempt), LaneHandle<T>>>,
     /// The next deadline may have changed.
     pub(crate) timer: Notify,
     /// A block or a slot came free.
@@ -147,11 +147,11 @@ impl<T: Transport + 'static> Hub<T> {
             Action::Append { id, attempt, link, from } => {
                 self.order(id, attempt, link, Order::Append { from })
             }
-            Action::Hold { attempt, .. } => self.reorder(attempt, Order::Hold),
-            Action::Unhold { attempt, .. } => self.reorder(attempt, Order::Unhold),
-            Action::Drop { attempt, .. } => {
+            Action::Hold { id, attempt } => self.reorder(id, attempt, Order::Hold),
+            Action::Unhold { id, attempt } => self.reorder(id, attempt, Order::Unhold),
+            Action::Drop { id, attempt, .. } => {
                 // The lane sees its sender gone, and ends its connection in the way that fits.
-                self.lanes.borrow_mut().remove(&attempt);
+                self.lanes.borrow_mut().remove(&(id, attempt));
             }
             Action::Answer { id, verdict } => {
                 if let Some(transfer) = self.transfers.borrow().get(&id) {
@@ -162,17 +162,17 @@ impl<T: Transport + 'static> Hub<T> {
     }
 
     fn order(self: &Rc<Self>, id: UploadId, attempt: Attempt, link: LinkId, order: Order) {
-        if self.lanes.borrow().contains_key(&attempt) {
-            return self.reorder(attempt, order);
+        if self.lanes.borrow().contains_key(&(id, attempt)) {
+            return self.reorder(id, attempt, order);
         }
         let Some(transfer) = self.transfers.borrow().get(&id).cloned() else { return };
         let handle = lane::spawn(self.clone(), transfer, attempt, link, order);
-        self.lanes.borrow_mut().insert(attempt, handle);
+        self.lanes.borrow_mut().insert((id, attempt), handle);
         self.sending.notify_one();
     }
 
-    fn reorder(&self, attempt: Attempt, order: Order) {
-        if let Some(lane) = self.lanes.borrow().get(&attempt) {
+    fn reorder(&self, id: UploadId, attempt: Attempt, order: Order) {
+        if let Some(lane) = self.lanes.borrow().get(&(id, attempt)) {
             lane.order(order);
         }
     }
@@ -187,7 +187,7 @@ impl<T: Transport + 'static> Hub<T> {
             tracing::debug!(upload = %transfer.name, ?failure, "attempt ended");
             // After a conflict the lane goes on, from the offset that it was told.
             if !matches!(failure, Failure::Conflict { .. }) {
-                self.lanes.borrow_mut().remove(&attempt);
+                self.lanes.borrow_mut().remove(&(transfer.id, attempt));
             }
         }
     }

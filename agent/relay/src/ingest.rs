@@ -7,14 +7,11 @@ use crate::connection::{Answer, Connection, Ended, Incoming};
 use crate::hub::Hub;
 use baton_core::Duration;
 use baton_hal::Transport;
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-
-/// How long a client may say nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which interface a client came in by: the backend knows.
 pub type Origin = Rc<dyn Fn(&TcpStream) -> Option<String>>;
@@ -58,7 +55,7 @@ async fn client<T: Transport + 'static>(
     let _ = socket.set_send_buffer_size(16 * 1024);
     let _ = stream.set_nodelay(true);
     let interface = origin(&stream);
-    let mut connection = Connection::new(stream, PATIENCE);
+    let mut connection = Connection::new(stream, hub.settings.patience);
     loop {
         match connection.next().await {
             Ok(Incoming::Request) => {}
@@ -134,7 +131,7 @@ impl Request {
 async fn refuse(connection: &mut Connection<TcpStream>, ended: Ended) {
     let (status, text) = match ended {
         Ended::Gone => return,
-        Ended::Silent => (408, "no request came within a minute\n".to_owned()),
+        Ended::Silent => (408, "no request came in time: see [timeouts] readtimeout\n".to_owned()),
         Ended::Http(error) => (error.status(), format!("{error}\n")),
     };
     // The connection is lost either way.

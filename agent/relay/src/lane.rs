@@ -8,7 +8,7 @@ use crate::transfer::{Body, Transfer};
 use crate::upstream::Spoken;
 use baton_core::{Attempt, BLOCK_SIZE, Failure, LinkId, Outcome};
 use baton_hal::{Stream, StreamInfo, Transport};
-use std::cell::{Cell, RefCell};
+use core::cell::{Cell, RefCell};
 use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::sync::mpsc;
@@ -124,7 +124,7 @@ impl<T: Transport + 'static> Lane<T> {
         &self,
         stream: &T::Stream,
         head: &[u8],
-        body: std::ops::Range<u64>,
+        body: core::ops::Range<u64>,
     ) -> Result<usize, Failure> {
         let blame = |error: &T::Error| self.hub.blame(self.link, error);
         let left = body.end - body.start;

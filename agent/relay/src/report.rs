@@ -150,7 +150,7 @@ fn pools(core: &crate::hub::Core) -> Vec<Pool> {
         let (used, budget) = pool.usage(class);
         Pool { name: class.name(), size_bytes: bytes(budget), used_bytes: bytes(used) }
     });
-    std::iter::once(whole).chain(classes).collect()
+    core::iter::once(whole).chain(classes).collect()
 }
 
 pub(crate) fn links<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Link> {

@@ -5,17 +5,14 @@ use crate::hub::{Hub, LINKS};
 use crate::ingest::{self, Origin};
 use crate::sampler;
 use crate::settings::Settings;
-use baton_core::{Duration, Instant, LinkId, Observation};
+use baton_core::{Instant, LinkId, Observation};
 use baton_hal::{Facts, LinkChange, Links, Transport};
-use std::future::Future;
+use core::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-
-/// How long uploads may take to end after the agent was told to stop.
-const DRAIN: Duration = Duration::from_secs(30);
 
 /// What the agent is made of: sockets that are bound already, and a backend.
 pub struct Parts<L, T> {
@@ -63,7 +60,7 @@ where
     let control = async {
         match parts.control {
             Some(socket) => control::serve(hub.clone(), socket).await,
-            None => std::future::pending().await,
+            None => core::future::pending().await,
         }
     };
     tokio::select! {
@@ -90,7 +87,7 @@ async fn stop<T: Transport + 'static>(hub: &Rc<Hub<T>>, shutdown: impl Future<Ou
             room.await;
         }
     };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+    if tokio::time::timeout(hub.settings.drain, drained).await.is_err() {
         tracing::warn!(open = hub.transfers.borrow().len(), "uploads were cut off by the stop");
     }
 }

@@ -39,7 +39,7 @@ struct Seen {
 pub(crate) fn sample<T: Transport + 'static>(hub: &Rc<Hub<T>>) {
     let mut seen = [Seen::default(); LINKS];
     let mut sent = Vec::new();
-    for (attempt, lane) in hub.lanes.borrow().iter() {
+    for ((_, attempt), lane) in hub.lanes.borrow().iter() {
         let gauge = &lane.gauge;
         let seen = &mut seen[usize::from(lane.link.0)];
         let Some(info) = gauge.stream.borrow().as_ref().and_then(|stream| stream.info()) else {

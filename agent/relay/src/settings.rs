@@ -9,6 +9,10 @@ use std::rc::Rc;
 /// Everything that `baton run` needs.
 #[derive(Clone)]
 pub struct Settings {
+    /// How long a client may say nothing in the middle of a request, or before one.
+    pub patience: Duration,
+    /// How long uploads may take to end after the agent was told to stop.
+    pub drain: Duration,
     /// Clients at once; one more waits in the listen backlog.
     pub max_clients: u16,
     /// Refuse every request without a valid token, wherever it comes from.
@@ -86,8 +90,8 @@ impl Secret {
     }
 }
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Secret(..)")
     }
 }

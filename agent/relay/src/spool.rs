@@ -4,7 +4,7 @@
 //! In `through` mode nothing here is a promise to the client; it only spares the client from
 //! noticing a cut.
 
-use std::cell::Cell;
+use core::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -26,8 +26,8 @@ pub(crate) enum SpoolError {
     Io(io::Error),
 }
 
-impl std::fmt::Display for SpoolError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for SpoolError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Full { needed, room } => {
                 write!(f, "{needed} bytes are needed and {room} are left: raise [relay] spool_size")

@@ -2,8 +2,8 @@
 
 use crate::spool::SpoolFile;
 use baton_core::{BLOCK_SIZE, UploadId, Verdict};
+use core::cell::{Cell, RefCell};
 use sha2::{Digest, Sha256};
-use std::cell::{Cell, RefCell};
 use tokio::sync::watch;
 
 /// What the client brought to prove that it may.
@@ -52,7 +52,6 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    #[expect(clippy::too_many_arguments, reason = "one caller, every field")]
     pub(crate) fn open(
         id: UploadId,
         name: String,

@@ -151,8 +151,8 @@ pub(crate) fn length(content: Framing) -> Option<u64> {
 
 /// Changes whenever the content does: files are replaced, never rewritten.
 fn entity_tag(meta: &Metadata) -> String {
-    let changed = (meta.mtime() as u64).wrapping_mul(1_000_000_000) + meta.mtime_nsec() as u64;
-    format!("\"{:x}-{:x}-{changed:x}\"", meta.ino(), meta.len())
+    let (ino, size, s, ns) = (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
+    format!("\"{ino:x}-{size:x}-{s:x}-{ns:x}\"")
 }
 
 async fn send_part(conn: &mut Conn, file: Arc<File>, mut at: u64, end: u64) -> Result<(), Stop> {

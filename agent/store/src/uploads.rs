@@ -138,8 +138,6 @@ impl Uploads {
     ) -> Result<(Turn, Option<File>), AppendError> {
         let known = upload.length.get();
         let turn = upload.take_over(intent, self.max).map_err(AppendError::Refused)?;
-        let has_room = upload.state.get() == State::Growing && !upload.is_full();
-        let file = has_room.then(|| self.folder.open_work(&data_leaf(upload.id))).transpose()?;
         if upload.length.get() != known {
             let _ending = upload.ending.lock().await;
             if let Err(error) = self.write_info(upload).await {
@@ -147,6 +145,8 @@ impl Uploads {
                 return Err(error.into());
             }
         }
+        let has_room = upload.state.get() == State::Growing && !upload.is_full();
+        let file = has_room.then(|| self.folder.open_work(&data_leaf(upload.id))).transpose()?;
         Ok((turn, file))
     }
 
@@ -177,9 +177,8 @@ impl Uploads {
             let _ending = upload.ending.lock().await;
             if upload.state.get() == State::Growing {
                 let (folder, leaf) = (Arc::clone(&self.folder), data_leaf(upload.id));
-                blocking(move || folder.open_work(&leaf)?.sync_data())
-                    .await
-                    .map_err(|error| self.roll_back(upload, error))?;
+                let synced = blocking(move || Ok(folder.open_work(&leaf)?.sync_data()));
+                synced.await?.map_err(|error| self.roll_back(upload, error))?;
                 upload.synced.set(offset.max(upload.synced.get()));
             }
         }
@@ -285,8 +284,9 @@ impl Uploads {
         }
         tracing::info!(upload = %upload.id.brief(), stored = upload.stored(), "upload expired");
         upload.end(State::Expired, now);
-        self.write_info(upload).await?;
-        self.folder.remove_work(&data_leaf(upload.id))
+        // First what frees space: the disk may be full.
+        self.folder.remove_work(&data_leaf(upload.id))?;
+        self.write_info(upload).await
     }
 
     async fn write_info(&self, upload: &Upload) -> io::Result<()> {

@@ -17,6 +17,8 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
     let links = config.clone();
     let extensions = config.uploads.allowed_extensions.clone();
     Ok(Settings {
+        patience: config.timeouts.readtimeout,
+        drain: config.timeouts.shutdown,
         max_clients: u16::try_from(config.relay.max_clients).unwrap_or(u16::MAX),
         require_token: config.relay.auth == Auth::Token,
         takes: Rc::new(move |name| extensions.allow(name)),
@@ -75,7 +77,7 @@ fn policy(config: &Config) -> Policy {
     let calm = config.handoff.handoff_hysteresis;
     Policy {
         links: LinkPolicy {
-            probe_idle: resilience.quality_check_interval,
+            probe_idle: if resilience.quality_monitoring { resilience.quality_check_interval } else { DAY },
             latency_max: resilience.switch_threshold_latency,
             loss_max_ppm: resilience.switch_threshold_packet_loss.0,
             probe_timeout: resilience.detection_interval,
@@ -86,7 +88,6 @@ fn policy(config: &Config) -> Policy {
         },
         uploads: UploadPolicy {
             hold: config.relay.hold,
-            answer_timeout: config.upstream.answer_timeout,
             hedge: resilience.enabled && resilience.fast_detection && config.handoff.chunk_retry_on_switch,
             ..UploadPolicy::default()
         },
@@ -96,15 +97,15 @@ fn policy(config: &Config) -> Policy {
 }
 
 fn limits(config: &Config, class: Class, pool_blocks: u16) -> ClassLimits {
-    let class = config.classes.of(class);
-    let window_bytes = u32::try_from(class.buffer_size.0).unwrap_or(u32::MAX);
-    let chunk = class.chunk_size.0.clamp(config.uploads.min_chunk_size.0, config.uploads.max_chunk_size.0);
+    let settings = config.classes.of(class);
+    let window_bytes = u32::try_from(settings.buffer_size.0).unwrap_or(u32::MAX);
     let window_blocks = window_bytes.div_ceil(BLOCK_SIZE as u32);
     ClassLimits {
         window_bytes,
-        chunk_bytes: u32::try_from(chunk).unwrap_or(u32::MAX),
+        chunk_bytes: u32::try_from(config.chunk_size(class).0).unwrap_or(u32::MAX),
         budget_blocks: u16::try_from(window_blocks * WINDOWS_IN_A_BUDGET).unwrap_or(u16::MAX).min(pool_blocks),
-        timeout_percent: u16::try_from(class.timeout_multiplier.0 / 10).unwrap_or(u16::MAX),
+        timeout_percent: u16::try_from(settings.timeout_multiplier.0 / 10).unwrap_or(u16::MAX),
+        answer_timeout: config.timeout(config.upstream.answer_timeout, class),
     }
 }
 
@@ -121,6 +122,9 @@ fn quarter_of_free(dir: &Path) -> u64 {
 
 /// Uploads of one class that may have a full window at once; more of them share.
 const WINDOWS_IN_A_BUDGET: u32 = 8;
+
+/// Without quality monitoring, a link that carries nothing is left alone.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What XEP-0363 servers give a slot.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(300);

@@ -139,6 +139,21 @@ pub(crate) struct DemoArgs {
     /// Upload this file rather than one made up
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+
+    /// What the links are made of [default: what the kernel allows]
+    #[arg(long, hide = true, value_enum)]
+    pub(crate) links: Option<DemoLinks>,
+}
+
+/// What the links of the demo are made of.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum DemoLinks {
+    /// Network interfaces in namespaces.
+    Kernel,
+    /// Loopback.
+    Loopback,
+    /// Nothing: only tells whether the kernel allows namespaces, else why not.
+    Rehearsal,
 }
 
 /// What `baton serve` takes.

@@ -12,6 +12,10 @@ mod stop;
 mod token;
 mod watch;
 
+pub(crate) use run::{Backend, agent, agent_on};
+pub(crate) use stop::asked as asked_to_stop;
+pub(crate) use watch::snapshot;
+
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use std::io::{self, Write};
@@ -21,7 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
     match &cli.command {
-        Command::Demo(_) => panic!("DEV"),
+        Command::Demo(args) => crate::demo::run(globals, args),
         Command::Run => block_on(run::run(globals)),
         Command::Check => check::run(globals),
         Command::Token(command) => token::run(globals, command),
@@ -36,7 +40,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
 }
 
 /// Runs a command on the one thread there is.
-fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -45,7 +49,7 @@ fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, F
 }
 
 /// Prints `text` and ends the line, if it is not ended.
-fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())
@@ -55,7 +59,7 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Nobody reads standard output: nothing to tell, and no way to tell it.
-fn unheard(error: io::Error) -> Failure {
+pub(crate) fn unheard(error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         Failure::Unheard
     } else {

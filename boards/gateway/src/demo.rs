@@ -1,55 +1,79 @@
 //! `baton demo`: an upstream, an agent, three links that are taken away and given back, and a
 //! file that must arrive all the same.
 //!
-//! Everything is the real thing, the agent and the receiving end included. Where the kernel lets
-//! a user have network namespaces, the links are network interfaces with an emulator behind them.
+//! Everything is the real thing: the agent of `baton run`, the receiving end of `baton serve`, an
+//! HTTP client. Where the kernel gives a user network namespaces, the links are network
+//! interfaces with an emulator behind them; elsewhere they are emulated over loopback.
 
+mod actor;
+mod cast;
 mod file;
+mod loopback;
 mod script;
+mod show;
 mod story;
 mod world;
 
-use crate::cli::DemoArgs;
-use crate::client::Agent;
-use crate::commands::print;
-use crate::draw::{Picture, Screen, millis, size};
+use crate::cli::{DemoArgs, DemoLinks, Globals};
+use crate::commands::{block_on, print};
+use crate::draw::size;
 use crate::failure::Failure;
-use crate::snapshot::Snapshot;
-use baton_core::Duration;
-use baton_hal::Clock;
-use script::Script;
-use world::World;
+use file::{Folder, Source};
+use show::Show;
+use tokio::signal::unix::{SignalKind, signal};
+use world::{Ground, World};
 
-/// How often the picture is drawn and the script looks at the progress.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Longer than the slowest machine needs; then something is wrong, and it is said.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Runs it all. Called before the process has a second thread.
-pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let world = World::build()?;
-    let sent = file::prepare(args.file.as_deref(), world.dir())?;
-    print(&format!("{}\n{} of {} follow.\n", world.description(), size(sent.size), sent.name))?;
-    let clock = Clock::start();
-    let running = world.start(&sent)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::No(format!("no event loop: {e}")))?;
-    let (answer, last) = runtime.block_on(async {
-        let agent = Agent::new(running.socket());
-        let mut show = Show { picture: Picture::new(clock.now()), screen: Screen::open(), clock };
-        let mut script = Script::new(sent.size);
+/// Runs it all. Called while the process has one thread, as namespaces demand.
+pub(crate) fn run(globals: &Globals, args: &DemoArgs) -> Result<(), Failure> {
+    if let Some(DemoLinks::Rehearsal) = args.links {
+        return world::rehearse();
+    }
+    // In a user namespace, what belongs to other users is out of reach.
+    let source = args.file.as_deref().map(Source::open).transpose()?;
+    let ground = Ground::choose(args.links)?;
+    block_on(async {
+        let stop = stop().map_err(|e| Failure::No(format!("signals: {e}")))?;
         tokio::select! {
-            answer = running.client_answer() => answer.map(|answer| (answer, show.picture.progress())),
-            failed = show.play(&agent, &mut script, &world) => Err(failed),
-            () = tokio::time::sleep(PATIENCE) => Err(Failure::No("the upload did not end".into())),
-        }?;
-        let status = agent.ask("/v1/status").await?.json()?;
-        Ok::<_, Failure>((clock.now(), status))
-    })?;
-    let stored = file::hash(&world.stored(&sent.name))?;
-    print(&story::table(&last, answer.saturating_since(baton_core::Instant::from_millis(1000)), &sent, &stored))?;
-    if stored == sent.sha256 { Ok(()) } else { Err(Failure::No("the stored file differs from the one sent".into())) }
+            ended = perform(globals, source, ground) => ended,
+            () = stop => Err(Failure::No("stopped; nothing of it is left".into())),
+        }
+    })
+}
+
+/// From the file to the comparison. What it started and created is gone when it ends, or when it
+/// is dropped.
+async fn perform(globals: &Globals, source: Option<Source>, ground: Ground) -> Result<(), Failure> {
+    let folder = Folder::create()?;
+    let source = match source {
+        Some(source) => source,
+        None => file::make_up(&folder).await?,
+    };
+    let sent = source.hash().await?;
+    let world = World::build(ground, source.size)?;
+    if !globals.json {
+        let (name, size) = (&source.name, size(source.size));
+        print(&format!("{}{}\n{name}, {size}, is uploaded.\n\n", world.description(), cast::haste()))?;
+    }
+    let cast = cast::enter(&world, &folder).await?;
+    let ending = Show::new(globals.json, &source, &world, cast).run().await?;
+    let stored = Source::open(&folder.stored(&source.name))?.hash().await?;
+    let story = story::Story { world: &world, source: &source, ending: &ending, sent, stored };
+    print(&if globals.json { story.json() } else { story.text() })?;
+    if sent == stored {
+        Ok(())
+    } else {
+        Err(Failure::No("the stored file differs from the one sent: please report it".into()))
+    }
+}
+
+/// Resolves when someone wants it to end, or when the terminal goes away.
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let asked = crate::commands::asked_to_stop()?;
+    Ok(async move {
+        tokio::select! {
+            () = asked => {}
+            _ = hang_up.recv() => {}
+        }
+    })
 }

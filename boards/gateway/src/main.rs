@@ -4,6 +4,7 @@ mod assembly;
 mod cli;
 mod client;
 mod commands;
+mod demo;
 mod draw;
 mod failure;
 mod media;

@@ -65,13 +65,13 @@ class = "4g"
 
 #[test]
 fn broken_syntax_is_told_with_its_line_and_the_rest_is_judged() {
-    let report = Config::from_toml("[relay]\nhold = \nmode = \"spol\"\n[upstream\n");
+    let report = Config::from_toml("[relay]\nhold = \nauth = \"lann\"\n[upstream\n");
 
     assert_eq!(
         report.errors.iter().map(|error| error.line).collect::<Vec<_>>(),
         [Some(2), Some(4)]
     );
-    assert!(report.to_string().contains("relay.mode = spol: takes through or spool"));
+    assert!(report.to_string().contains("relay.auth = lann: takes lan or token"));
     assert!(report.is_fatal());
 }
 
@@ -134,7 +134,7 @@ fn values_right_alone_and_wrong_together_are_refused() {
 #[test]
 fn what_acts_is_in_the_configuration() {
     let config = config(
-        "[relay]\nlisten = ['10.0.0.1:80', '[fd00::1]:80']\nmode = 'spool'\nspool_size = '1GB'\n\
+        "[relay]\nlisten = ['10.0.0.1:80', '[fd00::1]:80']\nspool_size = '1GB'\n\
          [upstream]\nurl = 'http://example.org/up'\ntoken = 'pass'\n\
          [network_resilience]\nswitch_threshold_packet_loss = 2.5\n\
          [network_interfaces.satellite]\nbuffer_size = '2MB'\ntimeout_multiplier = 4\n\
@@ -142,7 +142,6 @@ fn what_acts_is_in_the_configuration() {
     );
 
     assert_eq!(config.relay.listen.len(), 2);
-    assert_eq!(config.relay.mode, crate::Mode::Spool);
     assert_eq!(config.relay.spool_size, Some(crate::Bytes(1 << 30)));
     assert_eq!(config.upstream.url.unwrap().to_string(), "http://example.org/up");
     assert_eq!(config.upstream.token, crate::Token::Pass);

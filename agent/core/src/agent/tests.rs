@@ -23,6 +23,7 @@ fn policy() -> Policy {
         chunk_bytes: 1 << 20,
         budget_blocks: 32,
         timeout_percent: 100,
+        answer_timeout: Duration::from_secs(30),
     };
     Policy {
         links: LinkPolicy::default(),

@@ -176,6 +176,10 @@ fn the_threshold_follows_what_is_known() {
         bench.wait(10).see(Observation::Proof);
     }
     assert_eq!(bench.view().threshold, Duration::from_millis(60), "gaps of 10 ms, and the floor");
+    assert_eq!(bench.view().srtt, Some(rtt));
+
+    bench.see(Observation::InFlight(false)).see(ANSWER);
+    assert_eq!(bench.view().srtt, Some(RTT), "the transfer's own queue is gone with it");
 }
 
 #[test]

@@ -56,6 +56,17 @@ fn a_path_that_is_too_long_shows_after_the_window() {
 }
 
 #[test]
+fn what_was_measured_long_ago_counts_no_more() {
+    let mut quality = Quality::new();
+    quality.on_rtt(at(0), ms(700));
+
+    quality.review(at(31), &POLICY);
+    quality.review(at(36), &POLICY);
+
+    assert_eq!(quality.degraded(), None);
+}
+
+#[test]
 fn a_link_at_a_limit_scores_seventy() {
     let mut at_limit = Quality::new();
     at_limit.on_segments(at(0), 1000, 50);

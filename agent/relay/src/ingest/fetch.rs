@@ -39,11 +39,10 @@ pub(super) async fn pass<T: Transport + 'static>(
 ) -> bool {
     let links: Vec<LinkId> = hub.core.borrow().links().ranked().collect();
     for link in links {
-        match tokio::time::timeout(FIRST_BYTE, Fetch::begin(hub, link, &request)).await {
-            Ok(Ok(fetch)) => {
-                return fetch.relay(connection, request.method == "HEAD").await.is_ok();
-            }
-            Ok(Err(_)) | Err(_) => {}
+        if let Ok(Ok(fetch)) =
+            tokio::time::timeout(FIRST_BYTE, Fetch::begin(hub, link, &request)).await
+        {
+            return fetch.relay(connection, request.method == "HEAD").await.is_ok();
         }
     }
     let text = "no link reaches the upstream: try later\n";
@@ -56,7 +55,7 @@ struct Fetch<T: Transport> {
     stream: Rc<T::Stream>,
     http: Client<4096, 1>,
     input: Box<[u8; 16 * 1024]>,
-    unread: std::ops::Range<usize>,
+    unread: core::ops::Range<usize>,
 }
 
 impl<T: Transport + 'static> Fetch<T> {
@@ -160,6 +159,6 @@ impl<T: Transport + 'static> Fetch<T> {
 enum Step {
     Nothing,
     Head,
-    Body(std::ops::Range<usize>),
+    Body(core::ops::Range<usize>),
     End,
 }

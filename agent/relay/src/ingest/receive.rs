@@ -12,8 +12,8 @@ use baton_core::{BLOCK_SIZE, Event, UploadSpec, Verdict};
 use baton_hal::Transport;
 use baton_wire::http::Framing;
 use baton_wire::percent;
+use core::net::SocketAddr;
 use sha2::{Digest, Sha256};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use tokio::net::TcpStream;
 

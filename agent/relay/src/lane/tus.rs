@@ -6,7 +6,7 @@ use baton_core::{Duration, Failure, Observation, Outcome};
 use baton_hal::{Stream, Transport};
 use baton_wire::http::{Error as HttpError, Peer};
 use baton_wire::tus::{Answer, Append, Client, Create, Refused, Verb};
-use std::ops::Range;
+use core::ops::Range;
 use std::rc::Rc;
 use tokio::sync::mpsc;
 

@@ -43,7 +43,7 @@ fn neither_tokens_nor_addresses_of_uploads_reach_the_log() {
     let bearer = [("Authorization", "Bearer 5ec4e75ec4e7")];
     client.request("PUT /for-the-log", &bearer, b"x").assert_refused(403);
     client.ask(&format!("HEAD {upload}x"), &[TUS]);
-    client.send("GET /5ec4e75ec4e7 NONSENSE\r\n\r\n");
+    client.send("GET /5ec4e75ec4e7 HTTP/1.1\r\n\r\n");
     client.response().assert_refused(400);
 
     let log = log();

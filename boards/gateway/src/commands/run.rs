@@ -20,8 +20,8 @@ pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
     let config = settings::config(globals)?;
     logging::start(config.logging.level);
     let stop = stop::asked().map_err(|e| Failure::No(format!("signals: {e}")))?;
-    let settings = assembly::settings(&config)?;
-    agent(&config, settings, &settings::socket(globals), stop).await
+    let control = settings::socket(globals);
+    agent(&config, assembly::settings(&config)?, &control, stop).await
 }
 
 /// The agent on the kernel's links, on whatever thread and in whatever network namespace this is

@@ -45,7 +45,8 @@ async fn follow(globals: &Globals, agent: Agent) -> Result<(), Failure> {
     }
 }
 
-async fn snapshot(agent: &Agent) -> Result<Snapshot, Failure> {
+/// All that the agent says at this moment.
+pub(crate) async fn snapshot(agent: &Agent) -> Result<Snapshot, Failure> {
     Ok(Snapshot {
         status: agent.ask("/v1/status").await?.json()?,
         links: agent.ask("/v1/links").await?.json()?,

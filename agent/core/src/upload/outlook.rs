@@ -1,0 +1,71 @@
+//! The links as an upload sees them.
+
+use crate::{Duration, Instant, LinkId};
+
+/// How far a link is to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// No carrier, address or route: it can carry nothing.
+    Gone,
+    /// Given up on: only if there is nothing else.
+    Failed,
+    /// Silent for too long to be sure.
+    Suspect,
+    /// As good as any.
+    Sound,
+}
+
+/// The links as an upload sees them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outlook<const LINKS: usize> {
+    pub(crate) now: Instant,
+    /// How long an upload may go without progress.
+    pub(crate) hold: Duration,
+    /// Whether suspicion alone may start asking.
+    pub(crate) hedge: bool,
+    pub(crate) standing: [Standing; LINKS],
+    /// When an answer over the link is overdue.
+    pub(crate) patience: [Duration; LINKS],
+    /// When the upstream itself must have answered.
+    pub(crate) timeout: [Duration; LINKS],
+    /// Links that may carry, best first, in the first `usable` places.
+    pub(crate) order: [LinkId; LINKS],
+    pub(crate) usable: usize,
+    /// The link for new work.
+    pub(crate) active: Option<LinkId>,
+}
+
+impl<const LINKS: usize> Outlook<LINKS> {
+    pub(crate) fn ranked(&self) -> impl Iterator<Item = LinkId> + '_ {
+        self.order.iter().take(self.usable).copied()
+    }
+
+    pub(crate) fn patience(&self, link: LinkId) -> Duration {
+        self.patience[usize::from(link.0)]
+    }
+
+    pub(crate) fn timeout(&self, link: LinkId) -> Duration {
+        self.timeout[usize::from(link.0)]
+    }
+
+    pub(crate) fn standing(&self, link: LinkId) -> Standing {
+        self.standing[usize::from(link.0)]
+    }
+
+    pub(crate) fn is_suspect(&self, link: LinkId) -> bool {
+        self.standing(link) == Standing::Suspect
+    }
+
+    /// Whether there is no use in waiting for it.
+    pub(crate) fn is_lost(&self, link: LinkId) -> bool {
+        match self.standing(link) {
+            Standing::Gone => true,
+            Standing::Failed => self.ranked().any(|other| self.standing(other) == Standing::Sound),
+            Standing::Suspect | Standing::Sound => false,
+        }
+    }
+
+    pub(crate) fn has_standby(&self, than: LinkId) -> bool {
+        self.ranked().any(|link| link != than && self.standing(link) == Standing::Sound)
+    }
+}

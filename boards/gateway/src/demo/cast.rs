@@ -1,0 +1,159 @@
+//! Upstream, agent and client, as `baton serve`, `baton run` and anyone's HTTP client are.
+
+use super::actor::Actor;
+use super::file::Folder;
+use super::loopback::{self, View};
+use super::story::hex;
+use super::world::{Place, World};
+use crate::assembly;
+use crate::client::{Agent, Connection, Upload};
+use crate::commands::{Backend, agent, agent_on};
+use crate::failure::Failure;
+use crate::media;
+use baton_config::Config;
+use baton_core::{Duration, LinkPolicy};
+use baton_relay::Origin;
+use baton_store::{Options, Secret, Store};
+use baton_wire::percent::Encoded;
+use core::future::pending;
+use core::net::SocketAddr;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::rc::Rc;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+/// Those who are there from the beginning. The agent leaves first.
+pub(super) struct Cast {
+    relay: Actor<()>,
+    upstream: Actor<()>,
+    /// The agent's control socket.
+    pub(super) agent: Agent,
+}
+
+/// How long the agent may take to be there.
+const ENTRANCE: Duration = Duration::from_secs(5);
+
+/// Starts upstream and agent, and waits until the agent answers.
+pub(super) async fn enter(world: &World, folder: &Folder) -> Result<Cast, Failure> {
+    let secret = random_secret()?;
+    let options = Options::new(vec![world.upstream()], folder.store(), Secret::new(secret.as_bytes()));
+    let (tell, bound) = oneshot::channel();
+    let mut upstream = Actor::start(world, Place::Upstream, move || serve(options, tell));
+    let Ok(address) = bound.await else {
+        return Err(upstream.ended().await.err().unwrap_or_else(left));
+    };
+    let text = format!(
+        "[relay]\nlisten = '{}'\nspool_dir = '{}'\nspool_size = '64MB'\n\
+         [upstream]\nurl = 'http://{address}'\n\
+         [security]\nsecret = '{secret}'\n\
+         [network_resilience]\nswitch_threshold_packet_loss = '2.0'\n",
+        world.lan(),
+        folder.spool().display(),
+    );
+    let (socket, others) = (folder.socket(), world.lines().map(|lines| (lines.view(), address)));
+    let relay = Actor::start(world, Place::Gateway, move || relay(text, socket, others));
+    let mut cast = Cast { relay, upstream, agent: Agent::new(folder.socket()) };
+    let answers = async {
+        while cast.agent.ask("/v1/status").await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        entered = timeout(ENTRANCE, answers) => entered.map_err(|_| left())?,
+        ended = cast.relay.ended() => return Err(ended.err().unwrap_or_else(left)),
+    }
+    Ok(cast)
+}
+
+impl Cast {
+    /// Why someone left, should that happen: nobody is to.
+    pub(super) async fn missing(&mut self) -> Failure {
+        let ended = tokio::select! {
+            ended = self.relay.ended() => ended,
+            ended = self.upstream.ended() => ended,
+        };
+        ended.err().unwrap_or_else(left)
+    }
+}
+
+fn left() -> Failure {
+    Failure::No("the agent or the upstream of the demo does not run: please report it".into())
+}
+
+/// The upstream; tells where it listens.
+async fn serve(options: Options, tell: oneshot::Sender<SocketAddr>) -> Result<(), Failure> {
+    let store = Store::open(options).map_err(|e| Failure::No(e.to_string()))?;
+    if let [address, ..] = store.local_addrs()[..] {
+        // Nobody waits any more for who was stopped.
+        let _ = tell.send(address);
+    }
+    store.serve(pending()).await;
+    Ok(())
+}
+
+/// The agent, on the kernel's links unless others are given.
+async fn relay(text: String, socket: PathBuf, others: Option<(View, SocketAddr)>) -> Result<(), Failure> {
+    let config = Config::from_toml(&text).config.ok_or_else(left)?;
+    let mut settings = assembly::settings(&config)?;
+    settings.policy.links = LinkPolicy {
+        up_delay: UP_DELAY,
+        hold_down: HOLD_DOWN,
+        quality_interval: QUALITY_INTERVAL,
+        ..settings.policy.links
+    };
+    match others {
+        None => agent(&config, settings, &socket, pending()).await,
+        Some((view, upstream)) => {
+            let (links, transport) = loopback::open(view, upstream);
+            let origin: Origin = Rc::new(|_| Some("lo".to_owned()));
+            let backend = Backend { links, transport, origin, warnings: Vec::new() };
+            agent_on(backend, &config, settings, &socket, pending()).await
+        }
+    }
+}
+
+/// What the show does not wait for in full: see [`LinkPolicy::DEFAULT`].
+const UP_DELAY: Duration = Duration::from_secs(1);
+const HOLD_DOWN: Duration = Duration::from_secs(2);
+const QUALITY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How the agent's timers differ from those of `baton run`.
+pub(super) fn haste() -> String {
+    let usual = LinkPolicy::DEFAULT;
+    let seconds = |time: Duration| time.as_secs_f64();
+    format!(
+        "Patience is short, for the show: a link is trusted after {} s (else {}), refused for {} s after a\n\
+         failure (else {}), judged every {} s (else {}) and bad from 2 % loss (else 5).\n",
+        seconds(UP_DELAY),
+        seconds(usual.up_delay),
+        seconds(HOLD_DOWN),
+        seconds(usual.hold_down),
+        seconds(QUALITY_INTERVAL),
+        seconds(usual.quality_interval),
+    )
+}
+
+/// The client: anyone's HTTP client would do.
+pub(super) async fn upload(agent: SocketAddr, file: File, name: String, size: u64) -> Result<(), Failure> {
+    let trouble = |e: &dyn core::fmt::Display| Failure::No(format!("uploading {name} to the agent: {e}"));
+    let upload = Upload {
+        target: &format!("/{}", Encoded(&name)),
+        content_type: media::content_type(&name),
+        length: size,
+    };
+    let connection = Connection::to_server(&agent.ip().to_string(), agent.port(), agent.to_string());
+    let connection = connection.await.map_err(|e| trouble(&e))?;
+    let mut file = tokio::fs::File::from_std(file);
+    let reply = connection.put(&upload, &mut file, |_| ()).await.map_err(|e| trouble(&e))?;
+    if reply.is_success() { Ok(()) } else { Err(trouble(&reply.complaint())) }
+}
+
+/// What agent and upstream share, in hexadecimal.
+fn random_secret() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
+    read.map_err(|e| Failure::No(format!("/dev/urandom: {e}")))?;
+    Ok(hex(&bytes))
+}
