@@ -2,10 +2,21 @@
 //! client, an upstream and links that fail on cue.
 #![forbid(unsafe_code)]
 
+mod evidence;
+mod holdings;
+mod names;
+mod raw;
 mod scene;
+mod scripted;
 mod spawn;
+mod tmpfs;
 mod watch;
 
-pub use scene::{Scene, Setup, Upstream};
+pub use evidence::{LoggedSwitch, wall_ms};
+pub use holdings::Holdings;
+pub use raw::{Raw, Said};
+pub use scene::{Host, Scene, Setup, Upstream};
+pub use scripted::{Asked, Deed, Dialect, Early, Script, Scripted};
 pub use spawn::{Process, baton, temp_dir};
+pub use tmpfs::Tmpfs;
 pub use watch::{Progress, sha256_of, wait_until};

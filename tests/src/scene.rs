@@ -1,5 +1,7 @@
 //! A whole scene: upstream, agent, links, client.
 
+use crate::names;
+use crate::scripted::{Script, Scripted};
 use crate::spawn::{Process, TempDir, baton, temp_dir};
 use crate::watch::{sha256_of, wait_until};
 use baton_lab::{Lab, LinkSpec, Rate, Sandbox, Shape, UPSTREAM_V4, UPSTREAM_V6};
@@ -68,7 +70,8 @@ pub struct Setup {
     pub host: Host,
     /// `[upstream] protocol`.
     pub protocol: &'static str,
-    /// Appended to the agent's configuration: keys as in `relay.hold = "3s"`, then sections.
+    /// Appended to the agent's configuration: keys as in `relay.hold = "3s"`, then sections. They
+    /// go before what every scene has.
     pub config: String,
     /// Congestion control of both ends.
     pub congestion_control: &'static str,
@@ -107,7 +110,8 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Sets the scene, and waits until the agent has an active link.
+    /// Sets the scene, and waits until the agent has an active link: that there is an agent, where
+    /// it is set without an upstream.
     ///
     /// # Panics
     ///
@@ -127,9 +131,20 @@ impl Scene {
         let dir = temp_dir("scene");
         std::fs::create_dir_all(dir.path().join("store")).expect("a folder");
         std::fs::write(dir.path().join("secret"), "a secret of the lab\n").expect("a secret");
+        if setup.host == Host::Name {
+            names::serve(&lab, dir.path());
+        }
         let upstream = start_upstream(&lab, dir.path(), &setup);
+        let scripted = match &setup.upstream {
+            Upstream::Scripted(script) => {
+                let store = dir.path().join("store");
+                let address = setup.host.address();
+                Some(Scripted::start(&lab, address, store, script.clone(), setup.seed))
+            }
+            Upstream::Store | Upstream::Program(_) | Upstream::None => None,
+        };
         let agent = start_agent(&lab, dir.path(), &setup);
-        let mut scene = Self { lab, upstream, agent, dir, setup };
+        let mut scene = Self { lab, upstream, scripted, agent, dir, setup };
         scene.wait_for_agent();
         scene
     }
@@ -138,7 +153,9 @@ impl Scene {
         let end = baton_lab::now() + Duration::from_secs(10);
         loop {
             let status = self.try_status();
-            if status.as_ref().is_some_and(|status| !status["active_link"].is_null()) {
+            let has_link = |status: &Value| !status["active_link"].is_null();
+            let needs_link = self.setup.upstream != Upstream::None;
+            if status.as_ref().is_some_and(|status| !needs_link || has_link(status)) {
                 return;
             }
             let running = self.agent.is_running();
@@ -148,6 +165,14 @@ impl Scene {
                 self.agent.log()
             );
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ethernet, IP and TCP with timestamps.
+    pub(crate) fn header_bytes(&self) -> u64 {
+        match self.setup.host {
+            Host::V4 | Host::Name => 14 + 20 + 32,
+            Host::V6 => 14 + 40 + 32,
         }
     }
 
@@ -316,9 +341,9 @@ fn largest_file(dir: &Path) -> u64 {
 }
 
 fn start_upstream(lab: &Lab, dir: &Path, setup: &Setup) -> Option<Process> {
-    let listen = format!("{UPSTREAM_V4}:9000");
+    let listen = setup.host.address().to_string();
     let mut command = match &setup.upstream {
-        Upstream::None => return None,
+        Upstream::Scripted(_) | Upstream::None => return None,
         Upstream::Store => {
             let mut command = lab.upstream.command(baton().to_str().expect("a path in UTF-8"));
             command.args(["serve", "--listen", &listen, "--dir"]).arg(dir.join("store"));
@@ -327,7 +352,7 @@ fn start_upstream(lab: &Lab, dir: &Path, setup: &Setup) -> Option<Process> {
         }
         Upstream::Program(line) => {
             let mut command = lab.upstream.command(&line[0]);
-            command.args(&line[1..]).env("STORE", dir.join("store")).env("PORT", "9000");
+            command.args(&line[1..]).env("STORE", dir.join("store")).env("PORT", PORT.to_string());
             command
         }
     };
@@ -339,19 +364,32 @@ fn start_upstream(lab: &Lab, dir: &Path, setup: &Setup) -> Option<Process> {
     Some(process)
 }
 
+/// What a test configures goes before what every scene has.
+fn last_of_each(config: &str) -> String {
+    let key = |line: &str| line.split_once(" = ").map(|(key, _)| key.to_owned());
+    let lines: Vec<&str> = config.lines().collect();
+    let is_last = |(at, line): &(usize, &&str)| {
+        !key(line).is_some_and(|own| {
+            own.contains('.') && lines[at + 1..].iter().any(|later| key(later) == Some(own.clone()))
+        })
+    };
+    let kept = lines.iter().enumerate().filter(is_last).map(|(_, line)| format!("{line}\n"));
+    kept.collect()
+}
+
 fn start_agent(lab: &Lab, dir: &Path, setup: &Setup) -> Process {
     let config = format!(
-        "[relay]\nlisten = \"192.168.1.1:8080\"\nspool_dir = \"{dir}\"\nspool_size = \"1GB\"\n\
-         [upstream]\nurl = \"http://{UPSTREAM_V4}:9000\"\nprotocol = \"{protocol}\"\n\
-         [security]\nsecret_file = \"{dir}/secret\"\n\
-         [control]\nsocket = \"{dir}/control.sock\"\n\
-         [links]\nignore = [\"lan0\"]\n{more}",
+        "relay.listen = \"192.168.1.1:8080\"\nrelay.spool_dir = \"{dir}\"\nrelay.spool_size = \"1GB\"\n\
+         upstream.url = \"http://{upstream}\"\nupstream.protocol = \"{protocol}\"\n\
+         security.secret_file = \"{dir}/secret\"\ncontrol.socket = \"{dir}/control.sock\"\n\
+         links.ignore = [\"lan0\"]\n{more}",
         dir = dir.display(),
+        upstream = setup.host.authority(),
         protocol = setup.protocol,
         more = setup.config,
     );
     let path = dir.join("baton.toml");
-    std::fs::write(&path, config).expect("a configuration");
+    std::fs::write(&path, last_of_each(&config)).expect("a configuration");
     let mut command = lab.gateway.command(baton().to_str().expect("a path in UTF-8"));
     command.arg("run").arg("--config").arg(&path);
     Process::start(&mut command, dir.join("agent.log")).expect("the agent starts")

@@ -236,6 +236,14 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         }
     }
 
+    /// Takes another policy. The size of the pool stays as it was.
+    pub fn set_policy(&mut self, policy: Policy) {
+        let pool_blocks = self.policy.pool_blocks;
+        self.policy = Policy { pool_blocks, ..policy };
+        self.links.set_policy(policy.links);
+        self.pool.set_budgets(policy.classes.map(|class| class.budget_blocks));
+    }
+
     /// Feeds one observation. `now` must not go backwards. Afterwards, drain
     /// [`Self::poll_action`] and read [`Self::poll_timeout`] again.
     pub fn handle_event(&mut self, now: Instant, event: Event) {

@@ -61,6 +61,11 @@ impl<const N: usize> Links<N> {
         }
     }
 
+    /// Judges by another policy from here on.
+    pub fn set_policy(&mut self, policy: LinkPolicy) {
+        self.policy = policy;
+    }
+
     /// Takes one observation. `now` must not go backwards.
     pub fn observe(&mut self, now: Instant, id: LinkId, observation: Observation) {
         if let Some(link) = self.links.get_mut(usize::from(id.0)) {

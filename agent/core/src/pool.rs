@@ -82,6 +82,11 @@ impl<const BLOCKS: usize> Pool<BLOCKS> {
         pool
     }
 
+    /// Sets other budgets. A class above its own gets nothing until it has drained below it.
+    pub const fn set_budgets(&mut self, budgets: [u16; Class::ALL.len()]) {
+        self.budgets = budgets;
+    }
+
     /// Blocks in the arena.
     pub const fn total(&self) -> u16 {
         self.total

@@ -5,7 +5,7 @@
 use crate::arena::Arena;
 use crate::connections::Connections;
 use crate::lane::{self, LaneHandle, Order};
-use crate::settings::Settings;
+use crate::settings::{Rules, Settings};
 use crate::spool::Spool;
 use crate::transfer::Transfer;
 use crate::upstream::Upstream;
@@ -35,6 +35,7 @@ pub(crate) type Core = Agent<LINKS, UPLOADS, BLOCKS>;
 pub(crate) struct Hub<T: Transport> {
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
+    pub(crate) rules: RefCell<Rules>,
     pub(crate) transport: T,
     pub(crate) core: RefCell<Box<Core>>,
     pub(crate) arena: Arena,
@@ -75,8 +76,8 @@ impl<T: Transport + 'static> Hub<T> {
         Rc::new(Self {
             clock: Clock::start(),
             transport,
-            core: RefCell::new(Box::new(Core::new(settings.policy, seed))),
-            arena: Arena::new(settings.policy.pool_blocks),
+            core: RefCell::new(Box::new(Core::new(settings.rules.policy, seed))),
+            arena: Arena::new(settings.rules.policy.pool_blocks),
             spool,
             upstream: Upstream::new(&settings.upstream),
             connections: Connections::default(),
@@ -91,6 +92,7 @@ impl<T: Transport + 'static> Hub<T> {
             listening: RefCell::default(),
             warnings: RefCell::default(),
             draining: Cell::new(false),
+            rules: RefCell::new(settings.rules.clone()),
             settings,
         })
     }

@@ -55,7 +55,7 @@ async fn client<T: Transport + 'static>(
     let _ = socket.set_send_buffer_size(16 * 1024);
     let _ = stream.set_nodelay(true);
     let interface = origin(&stream);
-    let mut connection = Connection::new(stream, hub.settings.patience);
+    let mut connection = Connection::new(stream, hub.rules.borrow().patience);
     loop {
         match connection.next().await {
             Ok(Incoming::Request) => {}
@@ -79,7 +79,7 @@ async fn respond<T: Transport + 'static>(
 ) -> bool {
     let request = Request::of(&connection.http().head());
     if let Some(link) = interface.filter(|name| hub.is_link(name))
-        && !hub.settings.require_token
+        && !hub.rules.borrow().require_token
     {
         tracing::warn!(%peer, link, "request from a link refused");
         let text = "this address is on an uplink: only LAN clients are served; to serve others set [relay] auth = \"token\"\n";

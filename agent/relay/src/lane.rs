@@ -1,5 +1,6 @@
 //! Lanes: what one link does for one upload, as a task that carries out the core's orders.
 
+pub(crate) mod abandon;
 mod put;
 mod tus;
 

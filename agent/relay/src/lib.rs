@@ -32,4 +32,4 @@ mod upstream;
 pub use control::{ControlError, ControlSocket};
 pub use ingest::Origin;
 pub use run::{Parts, run};
-pub use settings::{LinkSpecs, Protocol, Secret, Settings, TokenMode, UpstreamSettings};
+pub use settings::{LinkSpecs, Protocol, Rules, Secret, Settings, TokenMode, UpstreamSettings};

@@ -4,7 +4,7 @@ use crate::control::{self, ControlSocket};
 use crate::hub::{Hub, LINKS};
 use crate::ingest::{self, Origin};
 use crate::sampler;
-use crate::settings::Settings;
+use crate::settings::{Rules, Settings};
 use baton_core::{Instant, LinkId, Observation};
 use baton_hal::{Facts, LinkChange, Links, Transport};
 use core::future::Future;
@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 /// What the agent is made of: sockets that are bound already, and a backend.
 pub struct Parts<L, T> {
@@ -30,6 +30,8 @@ pub struct Parts<L, T> {
     pub origin: Origin,
     /// What this process lacks and what that costs, for the status.
     pub warnings: Vec<String>,
+    /// Rules that replace those of the settings, as they come.
+    pub reload: mpsc::Receiver<Rules>,
     /// Seeds retry delays.
     pub seed: u64,
 }
@@ -68,6 +70,7 @@ where
         () = hub.run_timers() => Ok(()),
         () = sampler::run(hub.clone()) => Ok(()),
         () = control => Ok(()),
+        () = follow_rules(&hub, parts.reload) => Ok(()),
         () = stop(&hub, shutdown) => Ok(()),
     }
 }
@@ -87,9 +90,17 @@ async fn stop<T: Transport + 'static>(hub: &Rc<Hub<T>>, shutdown: impl Future<Ou
             room.await;
         }
     };
-    if tokio::time::timeout(hub.settings.drain, drained).await.is_err() {
+    if tokio::time::timeout(hub.rules.borrow().drain, drained).await.is_err() {
         tracing::warn!(open = hub.transfers.borrow().len(), "uploads were cut off by the stop");
     }
+}
+
+/// Takes new rules in as they come.
+async fn follow_rules<T: Transport + 'static>(hub: &Rc<Hub<T>>, mut reload: mpsc::Receiver<Rules>) {
+    while let Some(rules) = reload.recv().await {
+        hub.adopt(rules);
+    }
+    std::future::pending().await
 }
 
 /// Tells the core what the kernel says of links.
@@ -131,7 +142,7 @@ impl<T: Transport + 'static> Hub<T> {
             );
             return;
         };
-        let spec = (self.settings.link_spec)(&facts);
+        let spec = (self.rules.borrow().link_spec)(&facts);
         let (carrier, address, route) = (
             facts.carrier,
             facts.address.is_some(),
@@ -150,6 +161,20 @@ impl<T: Transport + 'static> Hub<T> {
         }
         self.observe(link, Observation::Appeared(spec));
         self.observe(link, Observation::Facts { carrier, address, route });
+    }
+
+    /// New rules hold from here on, for links that are there already as well.
+    fn adopt(self: &Rc<Self>, rules: Rules) {
+        self.core.borrow_mut().set_policy(rules.policy);
+        self.rules.replace(rules);
+        for index in 0..LINKS {
+            let spec = self.facts.borrow()[index]
+                .as_ref()
+                .map(|facts| (self.rules.borrow().link_spec)(facts));
+            if let Some(spec) = spec {
+                self.observe(LinkId(index as u8), Observation::Appeared(spec));
+            }
+        }
     }
 
     fn on_removed(self: &Rc<Self>, name: &str) {

@@ -9,27 +9,38 @@ use std::rc::Rc;
 /// Everything that `baton run` needs.
 #[derive(Clone)]
 pub struct Settings {
-    /// How long a client may say nothing in the middle of a request, or before one.
-    pub patience: Duration,
-    /// How long uploads may take to end after the agent was told to stop.
-    pub drain: Duration,
+    /// What may change while the agent runs.
+    pub rules: Rules,
     /// Clients at once; one more waits in the listen backlog.
     pub max_clients: u16,
-    /// Refuse every request without a valid token, wherever it comes from.
-    pub require_token: bool,
-    /// Whether a file of that name is taken at all.
-    pub takes: Rc<dyn Fn(&str) -> bool>,
     /// Folder for replays.
     pub spool_dir: PathBuf,
     /// Bytes that it may hold.
     pub spool_size: u64,
     /// Where uploads go.
     pub upstream: UpstreamSettings,
+}
+
+/// What may change while the agent runs: SIGHUP reads it again.
+#[derive(Clone)]
+pub struct Rules {
+    /// How long a client may say nothing in the middle of a request, or before one.
+    pub patience: Duration,
+    /// How long uploads may take to end after the agent was told to stop.
+    pub drain: Duration,
+    /// Refuse every request without a valid token, wherever it comes from.
+    pub require_token: bool,
+    /// Whether a file of that name is taken at all.
+    pub takes: Rc<dyn Fn(&str) -> bool>,
+    /// How requests are signed where the client brought no token.
+    pub token: TokenMode,
+    /// How long a v3 token is good for.
+    pub token_lifetime: Duration,
     /// The key that signs and checks tokens.
     pub secret: Option<Secret>,
     /// The links' configuration.
     pub link_spec: LinkSpecs,
-    /// What the core is given.
+    /// What the core is given. The size of the pool is fixed at start.
     pub policy: Policy,
 }
 
@@ -44,12 +55,8 @@ pub struct UpstreamSettings {
     pub protocol: Protocol,
     /// Where tus uploads are created.
     pub tus_path: String,
-    /// How requests are signed where the client brought no token.
-    pub token: TokenMode,
     /// How long a connection may take to open.
     pub connect_timeout: Duration,
-    /// How long a v3 token is good for.
-    pub token_lifetime: Duration,
 }
 
 /// What the server speaks.

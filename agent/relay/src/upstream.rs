@@ -1,7 +1,7 @@
 //! What the upstream speaks, once a probe has found out, and how requests to it are signed.
 
 use crate::hub::Hub;
-use crate::settings::{Protocol, Secret, Settings, TokenMode, UpstreamSettings};
+use crate::settings::{Protocol, Rules, Secret, TokenMode, UpstreamSettings};
 use crate::transfer::{Credential, Transfer};
 use baton_core::Resume;
 use baton_core::token::{self, Claim, Scheme};
@@ -112,14 +112,14 @@ impl<T: Transport> Hub<T> {
 }
 
 /// Signs for the upload as a whole, unless the client brought its own token.
-pub(crate) fn sign(settings: &Settings, transfer: &Transfer, method: &str) -> Signed {
+pub(crate) fn sign(rules: &Rules, transfer: &Transfer, method: &str) -> Signed {
     match &transfer.credential {
         Credential::Query(query) => Signed { query: query.clone(), header: None },
         Credential::Header(header) => Signed { query: String::new(), header: Some(header.clone()) },
         Credential::None => {
-            let query = match (settings.upstream.token, &settings.secret) {
+            let query = match (rules.token, &rules.secret) {
                 (TokenMode::Sign(scheme), Some(secret)) => {
-                    let expires = unix_now() + settings.upstream.token_lifetime.as_secs();
+                    let expires = unix_now() + rules.token_lifetime.as_secs();
                     query(secret, scheme, transfer, method, expires)
                 }
                 (TokenMode::Sign(_) | TokenMode::Pass, _) => String::new(),

@@ -3,9 +3,11 @@
 use crate::failure::Failure;
 use baton_config::{Auth, Config, Protocol, Token};
 use baton_core::token::Scheme;
-use baton_core::{BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, Policy, UploadPolicy};
+use baton_core::{
+    BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, Policy, UploadPolicy,
+};
 use baton_hal::Facts;
-use baton_relay::{Secret, Settings, TokenMode, UpstreamSettings};
+use baton_relay::{Rules, Secret, Settings, TokenMode, UpstreamSettings};
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use std::path::Path;
 use std::rc::Rc;
@@ -13,17 +15,15 @@ use std::rc::Rc;
 /// The agent's settings.
 pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
     let url = config.upstream.url.as_ref().ok_or_else(no_upstream)?;
-    let secret = config.security.load().map_err(|e| Failure::No(e.to_string()))?;
-    let links = config.clone();
-    let extensions = config.uploads.allowed_extensions.clone();
+    let spool_dir = &config.relay.spool_dir;
     Ok(Settings {
-        patience: config.timeouts.readtimeout,
-        drain: config.timeouts.shutdown,
+        rules: rules(config)?,
         max_clients: u16::try_from(config.relay.max_clients).unwrap_or(u16::MAX),
-        require_token: config.relay.auth == Auth::Token,
-        takes: Rc::new(move |name| extensions.allow(name)),
-        spool_dir: config.relay.spool_dir.clone(),
-        spool_size: config.relay.spool_size.map_or_else(|| quarter_of_free(&config.relay.spool_dir), |size| size.0),
+        spool_dir: spool_dir.clone(),
+        spool_size: config
+            .relay
+            .spool_size
+            .map_or_else(|| quarter_of_free(spool_dir), |size| size.0),
         upstream: UpstreamSettings {
             authority: url.authority(),
             base: url.base().to_owned(),
@@ -33,16 +33,29 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
                 Protocol::Tus => baton_relay::Protocol::Tus,
             },
             tus_path: config.upstream.tus_path.as_str().to_owned(),
-            token: match config.upstream.token {
-                Token::V => TokenMode::Sign(Scheme::V),
-                Token::V2 => TokenMode::Sign(Scheme::V2),
-                Token::Token => TokenMode::Sign(Scheme::Token),
-                Token::V3 => TokenMode::Sign(Scheme::V3),
-                Token::Pass => TokenMode::Pass,
-            },
             connect_timeout: config.upstream.connect_timeout,
-            token_lifetime: TOKEN_LIFETIME,
         },
+    })
+}
+
+/// What may change while it runs.
+pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
+    let secret = config.security.load().map_err(|e| Failure::No(e.to_string()))?;
+    let links = config.clone();
+    let extensions = config.uploads.allowed_extensions.clone();
+    Ok(Rules {
+        patience: config.timeouts.readtimeout,
+        drain: config.timeouts.shutdown,
+        require_token: config.relay.auth == Auth::Token,
+        takes: Rc::new(move |name| extensions.allow(name)),
+        token: match config.upstream.token {
+            Token::V => TokenMode::Sign(Scheme::V),
+            Token::V2 => TokenMode::Sign(Scheme::V2),
+            Token::Token => TokenMode::Sign(Scheme::Token),
+            Token::V3 => TokenMode::Sign(Scheme::V3),
+            Token::Pass => TokenMode::Pass,
+        },
+        token_lifetime: TOKEN_LIFETIME,
         secret: secret.map(|secret| Secret::new(secret.as_bytes())),
         link_spec: Rc::new(move |facts| link_spec(&links, facts)),
         policy: policy(config),
@@ -51,7 +64,9 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
 
 /// There is nowhere to send anything.
 pub(crate) fn no_upstream() -> Failure {
-    Failure::No("no upstream: set [upstream] url = \"http://HOST:PORT\" in /etc/baton/baton.toml".into())
+    Failure::No(
+        "no upstream: set [upstream] url = \"http://HOST:PORT\" in /etc/baton/baton.toml".into(),
+    )
 }
 
 /// Seeds retry delays, so that gateways that lost the same upstream don't come back together.
@@ -77,7 +92,11 @@ fn policy(config: &Config) -> Policy {
     let calm = config.handoff.handoff_hysteresis;
     Policy {
         links: LinkPolicy {
-            probe_idle: if resilience.quality_monitoring { resilience.quality_check_interval } else { DAY },
+            probe_idle: if resilience.quality_monitoring {
+                resilience.quality_check_interval
+            } else {
+                DAY
+            },
             latency_max: resilience.switch_threshold_latency,
             loss_max_ppm: resilience.switch_threshold_packet_loss.0,
             probe_timeout: resilience.detection_interval,
@@ -88,7 +107,9 @@ fn policy(config: &Config) -> Policy {
         },
         uploads: UploadPolicy {
             hold: config.relay.hold,
-            hedge: resilience.enabled && resilience.fast_detection && config.handoff.chunk_retry_on_switch,
+            hedge: resilience.enabled
+                && resilience.fast_detection
+                && config.handoff.chunk_retry_on_switch,
             ..UploadPolicy::default()
         },
         classes: Class::ALL.map(|class| limits(config, class, pool_blocks)),
@@ -103,7 +124,9 @@ fn limits(config: &Config, class: Class, pool_blocks: u16) -> ClassLimits {
     ClassLimits {
         window_bytes,
         chunk_bytes: u32::try_from(config.chunk_size(class).0).unwrap_or(u32::MAX),
-        budget_blocks: u16::try_from(window_blocks * WINDOWS_IN_A_BUDGET).unwrap_or(u16::MAX).min(pool_blocks),
+        budget_blocks: u16::try_from(window_blocks * WINDOWS_IN_A_BUDGET)
+            .unwrap_or(u16::MAX)
+            .min(pool_blocks),
         timeout_percent: u16::try_from(settings.timeout_multiplier.0 / 10).unwrap_or(u16::MAX),
         answer_timeout: config.timeout(config.upstream.answer_timeout, class),
     }
@@ -117,7 +140,8 @@ fn default_pool() -> u64 {
 /// The default of `spool_size`: a quarter of what is free where the spool is to be.
 fn quarter_of_free(dir: &Path) -> u64 {
     let existing = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
-    statvfs(existing).map_or(0, |disk| disk.blocks_available() as u64 * disk.fragment_size() as u64 / 4)
+    statvfs(existing)
+        .map_or(0, |disk| disk.blocks_available() as u64 * disk.fragment_size() as u64 / 4)
 }
 
 /// Uploads of one class that may have a full window at once; more of them share.

@@ -5,6 +5,7 @@ mod control;
 mod logging;
 mod meter;
 mod put;
+mod reload;
 mod run;
 mod serve;
 mod settings;
@@ -12,6 +13,7 @@ mod stop;
 mod token;
 mod watch;
 
+pub(crate) use reload::never;
 pub(crate) use run::{Backend, agent, agent_on};
 pub(crate) use stop::asked as asked_to_stop;
 pub(crate) use watch::snapshot;

@@ -52,7 +52,11 @@ async fn perform(globals: &Globals, source: Option<Source>, ground: Ground) -> R
     let world = World::build(ground, source.size)?;
     if !globals.json {
         let (name, size) = (&source.name, size(source.size));
-        print(&format!("{}{}\n{name}, {size}, is uploaded.\n\n", world.description(), cast::haste()))?;
+        print(&format!(
+            "{}{}\n{name}, {size}, is uploaded.\n\n",
+            world.description(),
+            cast::haste()
+        ))?;
     }
     let cast = cast::enter(&world, &folder).await?;
     let ending = Show::new(globals.json, &source, &world, cast).run().await?;

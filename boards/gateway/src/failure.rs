@@ -15,6 +15,15 @@ pub(crate) enum Failure {
     Unheard,
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::No(text) | Self::Usage(text) | Self::NoAgent(text) => f.write_str(text),
+            Self::Unheard => Ok(()),
+        }
+    }
+}
+
 impl Failure {
     /// Tells why on standard error, and gives the exit status.
     pub(crate) fn report(&self) -> ExitCode {

@@ -20,6 +20,8 @@ pub(crate) struct Status {
     pub(crate) uploads_active: u64,
     /// Bytes that reached the upstream since start.
     pub(crate) bytes_relayed: u64,
+    /// Bytes that crossed twice, false alarms included.
+    pub(crate) resent_bytes: u64,
     /// LAN addresses that take uploads.
     pub(crate) listen: Vec<String>,
     /// Where they go.

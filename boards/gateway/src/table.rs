@@ -18,7 +18,8 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 
     /// Adds a row. Empty cells are shown as `-`.
     pub(crate) fn row(&mut self, cells: [String; COLUMNS]) {
-        self.rows.push(cells.map(|cell| if cell.is_empty() { "-".to_owned() } else { plain(&cell) }));
+        self.rows
+            .push(cells.map(|cell| if cell.is_empty() { "-".to_owned() } else { plain(&cell) }));
     }
 
     /// The table as text, each line ended.

@@ -3,6 +3,7 @@
 use super::Request;
 use crate::connection::{Answer, Connection, Ended, Incoming};
 use crate::hub::Hub;
+use crate::lane::abandon;
 use crate::settings::TokenMode;
 use crate::spool::{SpoolError, SpoolFile};
 use crate::transfer::{Body, Credential, Transfer};
@@ -79,7 +80,7 @@ async fn receive<T: Transport + 'static>(
     let name =
         percent::name(path).map_err(|error| Refusal::Status(error.status(), error.to_string()))?;
     let name = name.as_str().to_owned();
-    if !(hub.settings.takes)(&name) {
+    if !(hub.rules.borrow().takes)(&name) {
         return Err(Refusal::Status(
             400,
             "this kind of file is not taken: see [uploads] allowed_extensions".into(),
@@ -101,11 +102,12 @@ async fn receive<T: Transport + 'static>(
     let proto = Proto { name, length, content_type: request.content_type, credential, peer };
     let transfer = admit(hub, connection, proto, spooled).await?;
     let ended = pump(hub, connection, &transfer).await;
-    if let Err(Refusal::Gone) = ended {
-        tracing::info!(upload = transfer.name, client = transfer.client, "client went away");
+    if ended.is_err() {
+        // Unless the core has ended it itself: then this says nothing new.
         hub.feed(Event::ClientGone { id: transfer.id });
-    } else if ended.is_err() {
-        hub.feed(Event::ClientGone { id: transfer.id });
+        if let Some(location) = transfer.location.take() {
+            tokio::task::spawn_local(abandon::delete(hub.clone(), location));
+        }
     }
     let view = hub.core.borrow().view(transfer.id);
     hub.transfers.borrow_mut().remove(&transfer.id);
@@ -143,8 +145,8 @@ fn authorize<T: Transport + 'static>(
     length: u64,
     content_type: &str,
 ) -> Result<(), Refusal> {
-    let settings = &hub.settings;
-    let signs = matches!(settings.upstream.token, TokenMode::Sign(_)) && settings.secret.is_some();
+    let settings = hub.rules.borrow();
+    let signs = matches!(settings.token, TokenMode::Sign(_)) && settings.secret.is_some();
     match credential {
         Credential::None if settings.require_token => {
             Err(Refusal::Status(403, "a token is needed: [relay] auth is \"token\"".into()))
@@ -220,7 +222,7 @@ async fn admit<T: Transport + 'static>(
     proto: Proto,
     spooled: Option<(SpoolFile, Sha256)>,
 ) -> Result<Rc<Transfer>, Refusal> {
-    let hold = hub.settings.policy.uploads.hold;
+    let hold = hub.rules.borrow().policy.uploads.hold;
     let wait = async {
         let spoken = hub.upstream.known().await;
         loop {

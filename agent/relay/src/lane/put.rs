@@ -101,7 +101,7 @@ impl<T: Transport + 'static> Session<'_, T> {
     }
 
     fn target(&self, method: &str) -> (String, Option<String>) {
-        let signed = sign(&self.lane.hub.settings, &self.lane.transfer, method);
+        let signed = sign(&self.lane.hub.rules.borrow(), &self.lane.transfer, method);
         let path = format!(
             "{}/{}",
             self.lane.hub.settings.upstream.base,

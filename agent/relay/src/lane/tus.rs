@@ -124,7 +124,7 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
     fn create(&mut self) -> Result<(), Failure> {
         let transfer = &self.lane.transfer;
         let upstream = &self.lane.hub.settings.upstream;
-        let signed = sign(&self.lane.hub.settings, transfer, "PUT");
+        let signed = sign(&self.lane.hub.rules.borrow(), transfer, "PUT");
         let target = signed.target(&self.lane.hub.tus_target());
         let create = Create {
             target: &target,

@@ -1,6 +1,6 @@
 //! `baton run`: the agent on this machine's links.
 
-use super::{logging, settings, stop};
+use super::{logging, reload, settings, stop};
 use crate::assembly;
 use crate::cli::Globals;
 use crate::failure::Failure;
@@ -9,11 +9,12 @@ use baton_hal::{Links, Transport};
 use baton_hal_linux::{
     BoundTransport, Family, LinksOptions, NetlinkLinks, TransportOptions, arrival, capabilities,
 };
-use baton_relay::{ControlSocket, Origin, Parts, Settings};
+use baton_relay::{ControlSocket, Origin, Parts, Rules, Settings};
 use core::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 /// `baton run`: until it is told to stop.
 pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
@@ -21,7 +22,8 @@ pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
     logging::start(config.logging.level);
     let stop = stop::asked().map_err(|e| Failure::No(format!("signals: {e}")))?;
     let control = settings::socket(globals);
-    agent(&config, assembly::settings(&config)?, &control, stop).await
+    let reload = reload::on_hangup(globals).map_err(|e| Failure::No(format!("signals: {e}")))?;
+    agent(&config, assembly::settings(&config)?, reload, &control, stop).await
 }
 
 /// The agent on the kernel's links, on whatever thread and in whatever network namespace this is
@@ -29,12 +31,14 @@ pub(crate) async fn run(globals: &Globals) -> Result<(), Failure> {
 pub(crate) async fn agent(
     config: &Config,
     settings: Settings,
+    reload: mpsc::Receiver<Rules>,
     control: &Path,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let upstream = config.upstream.url.as_ref().ok_or_else(assembly::no_upstream)?;
     let family = family_of(upstream.host());
-    let links = NetlinkLinks::new(links_options(config, family)).map_err(|e| Failure::No(e.to_string()))?;
+    let links =
+        NetlinkLinks::new(links_options(config, family)).map_err(|e| Failure::No(e.to_string()))?;
     let network = links.network();
     let transport = BoundTransport::new(
         network.clone(),
@@ -58,7 +62,7 @@ pub(crate) async fn agent(
         tracing::warn!("{warning}");
     }
     let origin: Origin = Rc::new(move |stream| network.interface(arrival(stream).ok()?));
-    let backend = Backend { links, transport, origin, warnings };
+    let backend = Backend { links, transport, origin, warnings, reload };
     agent_on(backend, config, settings, control, stop).await
 }
 
@@ -72,6 +76,8 @@ pub(crate) struct Backend<L, T> {
     pub(crate) origin: Origin,
     /// What this process lacks and what that costs.
     pub(crate) warnings: Vec<String>,
+    /// Rules that replace those of the settings.
+    pub(crate) reload: mpsc::Receiver<Rules>,
 }
 
 /// The agent on any backend.
@@ -90,11 +96,12 @@ pub(crate) async fn agent_on<L: Links + 'static, T: Transport + 'static>(
         })?;
         listeners.push(listener);
     }
-    let Backend { links, transport, origin, warnings } = backend;
+    let Backend { links, transport, origin, warnings, reload } = backend;
     let control = Some(control);
     let seed = assembly::seed();
     let upstream = settings.upstream.authority.clone();
-    let parts = Parts { settings, listeners, control, links, transport, origin, warnings, seed };
+    let parts =
+        Parts { settings, listeners, control, links, transport, origin, warnings, reload, seed };
     tracing::info!(listen = ?config.relay.listen, upstream, "baton {}", env!("CARGO_PKG_VERSION"));
     baton_relay::run(parts, stop).await.map_err(|e| Failure::No(e.to_string()))
 }
@@ -103,7 +110,11 @@ fn links_options(config: &Config, family: Family) -> LinksOptions {
     LinksOptions {
         family,
         ignore: config.links.ignore.iter().map(|pattern| pattern.as_str().to_owned()).collect(),
-        configured: config.links.exact().map(|name| (name.to_owned(), config.links.of(name).class)).collect(),
+        configured: config
+            .links
+            .exact()
+            .map(|name| (name.to_owned(), config.links.of(name).class))
+            .collect(),
         ..LinksOptions::default()
     }
 }

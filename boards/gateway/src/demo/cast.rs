@@ -7,7 +7,7 @@ use super::story::hex;
 use super::world::{Place, World};
 use crate::assembly;
 use crate::client::{Agent, Connection, Upload};
-use crate::commands::{Backend, agent, agent_on};
+use crate::commands::{Backend, agent, agent_on, never};
 use crate::failure::Failure;
 use crate::media;
 use baton_config::Config;
@@ -38,7 +38,8 @@ const ENTRANCE: Duration = Duration::from_secs(5);
 /// Starts upstream and agent, and waits until the agent answers.
 pub(super) async fn enter(world: &World, folder: &Folder) -> Result<Cast, Failure> {
     let secret = random_secret()?;
-    let options = Options::new(vec![world.upstream()], folder.store(), Secret::new(secret.as_bytes()));
+    let options =
+        Options::new(vec![world.upstream()], folder.store(), Secret::new(secret.as_bytes()));
     let (tell, bound) = oneshot::channel();
     let mut upstream = Actor::start(world, Place::Upstream, move || serve(options, tell));
     let Ok(address) = bound.await else {
@@ -94,21 +95,26 @@ async fn serve(options: Options, tell: oneshot::Sender<SocketAddr>) -> Result<()
 }
 
 /// The agent, on the kernel's links unless others are given.
-async fn relay(text: String, socket: PathBuf, others: Option<(View, SocketAddr)>) -> Result<(), Failure> {
+async fn relay(
+    text: String,
+    socket: PathBuf,
+    others: Option<(View, SocketAddr)>,
+) -> Result<(), Failure> {
     let config = Config::from_toml(&text).config.ok_or_else(left)?;
     let mut settings = assembly::settings(&config)?;
-    settings.policy.links = LinkPolicy {
+    settings.rules.policy.links = LinkPolicy {
         up_delay: UP_DELAY,
         hold_down: HOLD_DOWN,
         quality_interval: QUALITY_INTERVAL,
-        ..settings.policy.links
+        ..settings.rules.policy.links
     };
     match others {
-        None => agent(&config, settings, &socket, pending()).await,
+        None => agent(&config, settings, never(), &socket, pending()).await,
         Some((view, upstream)) => {
             let (links, transport) = loopback::open(view, upstream);
             let origin: Origin = Rc::new(|_| Some("lo".to_owned()));
-            let backend = Backend { links, transport, origin, warnings: Vec::new() };
+            let backend =
+                Backend { links, transport, origin, warnings: Vec::new(), reload: never() };
             agent_on(backend, &config, settings, &socket, pending()).await
         }
     }
@@ -136,15 +142,22 @@ pub(super) fn haste() -> String {
 }
 
 /// The client: anyone's HTTP client would do.
-pub(super) async fn upload(agent: SocketAddr, file: File, name: String, size: u64) -> Result<(), Failure> {
-    let trouble = |e: &dyn core::fmt::Display| Failure::No(format!("uploading {name} to the agent: {e}"));
+pub(super) async fn upload(
+    agent: SocketAddr,
+    file: File,
+    name: String,
+    size: u64,
+) -> Result<(), Failure> {
+    let trouble =
+        |e: &dyn core::fmt::Display| Failure::No(format!("uploading {name} to the agent: {e}"));
     let upload = Upload {
         target: &format!("/{}", Encoded(&name)),
         content_type: media::content_type(&name),
         length: size,
     };
-    let connection = Connection::to_server(&agent.ip().to_string(), agent.port(), agent.to_string());
-    let connection = connection.await.map_err(|e| trouble(&e))?;
+    let (host, authority) = (agent.ip().to_string(), agent.to_string());
+    let connection =
+        Connection::to_server(&host, agent.port(), authority).await.map_err(|e| trouble(&e))?;
     let mut file = tokio::fs::File::from_std(file);
     let reply = connection.put(&upload, &mut file, |_| ()).await.map_err(|e| trouble(&e))?;
     if reply.is_success() { Ok(()) } else { Err(trouble(&reply.complaint())) }

@@ -25,7 +25,10 @@ impl Folder {
     pub(super) fn create() -> Result<Self, Failure> {
         let path = std::env::temp_dir().join(format!("baton-demo-{:016x}", assembly::seed()));
         DirBuilder::new().mode(0o700).create(&path).map_err(|e| {
-            Failure::No(format!("{}: {e}; name a folder that may be written in TMPDIR", path.display()))
+            Failure::No(format!(
+                "{}: {e}; name a folder that may be written in TMPDIR",
+                path.display()
+            ))
         })?;
         Ok(Self(path))
     }

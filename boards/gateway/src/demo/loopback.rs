@@ -114,8 +114,7 @@ impl View {
 /// Links and ways to `upstream` over the lines.
 pub(super) fn open(view: View, upstream: SocketAddr) -> (LoopbackLinks, LoopbackTransport) {
     let lines = view.0.borrow().len();
-    let free_at = vec![Rc::new(Cell::new(Instant::now())); 0];
-    let free_at = free_at.into_iter().chain((0..lines).map(|_| Rc::new(Cell::new(Instant::now())))).collect();
+    let free_at = (0..lines).map(|_| Rc::new(Cell::new(Instant::now()))).collect();
     let links = LoopbackLinks { view: view.clone(), told: vec![None; lines] };
     (links, LoopbackTransport { view, upstream, free_at })
 }
@@ -130,7 +129,8 @@ pub(super) struct LoopbackLinks {
 impl LoopbackLinks {
     fn news(&mut self) -> Option<LinkChange> {
         let lines = self.view.0.borrow_and_update();
-        let (line, told) = lines.iter().zip(&mut self.told).find(|(line, told)| line.facts != **told)?;
+        let (line, told) =
+            lines.iter().zip(&mut self.told).find(|(line, told)| line.facts != **told)?;
         let before = core::mem::replace(told, line.facts.clone());
         match &line.facts {
             Some(facts) => Some(LinkChange::Updated(facts.clone())),
@@ -193,7 +193,7 @@ impl Transport for LoopbackTransport {
             Ok(stream)
         };
         let stream = connect.await.map_err(LoopbackError::Socket)?;
-        Ok(LoopbackStream::over(stream.into(), view, at, self.free_at[at].clone()))
+        Ok(LoopbackStream::open(stream.into(), view, at, self.free_at[at].clone()))
     }
 }
 
@@ -202,18 +202,20 @@ impl Transport for LoopbackTransport {
 pub(super) enum LoopbackError {
     /// The link is not there, or has no carrier, address or route.
     Unreachable(String),
-    /// The upstream's host said so.
+    /// It was not opened.
     Socket(io::Error),
-    /// The stream behind the line ended so.
-    Stream(baton_hal_linux::TransportError),
+    /// It was open, and ended like this.
+    Ended(ErrorKind),
 }
 
 impl fmt::Display for LoopbackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(link) => write!(f, "{link} has no carrier, no address or no default route"),
+            Self::Unreachable(link) => {
+                write!(f, "{link} has no carrier, no address or no default route")
+            }
             Self::Socket(error) => error.fmt(f),
-            Self::Stream(error) => error.fmt(f),
+            Self::Ended(kind) => write!(f, "connection ended: {kind:?}"),
         }
     }
 }
@@ -222,9 +224,11 @@ impl baton_hal::Error for LoopbackError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Unreachable(_) => ErrorKind::Unreachable,
-            Self::Socket(error) if error.kind() == io::ErrorKind::ConnectionRefused => ErrorKind::Refused,
+            Self::Socket(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                ErrorKind::Refused
+            }
             Self::Socket(_) => ErrorKind::Other,
-            Self::Stream(error) => error.kind(),
+            Self::Ended(kind) => *kind,
         }
     }
 }

@@ -144,7 +144,8 @@ mod tests {
         let mut script = Script::new(0);
         let links = || ["eth0", "wlan0", "wwan0"].into_iter().cycle();
 
-        let happened = links().take(3 * STEPS.len()).filter_map(|link| script.poll(&upload(link, 0)));
+        let happened =
+            links().take(3 * STEPS.len()).filter_map(|link| script.poll(&upload(link, 0)));
 
         assert_eq!(happened.count(), STEPS.len());
         assert_eq!(script.left(), 0);

@@ -43,8 +43,14 @@ pub(super) struct Show<'a> {
 
 /// Who watches.
 enum View {
-    Terminal { screen: Screen, picture: Picture, drawn: Instant },
-    Pipe { picture: Picture },
+    Terminal {
+        screen: Screen,
+        picture: Picture,
+        drawn: Instant,
+    },
+    Pipe {
+        picture: Picture,
+    },
     /// Only the end is of interest.
     Nobody,
 }
@@ -72,10 +78,23 @@ impl<'a> Show<'a> {
             Some(screen) => View::Terminal { screen, picture, drawn: start },
             None => View::Pipe { picture },
         };
-        let start_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let start_ms =
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
         let (client, script) = (None, Script::new(source.size));
         let last = Status::default();
-        Self { source, world, client, cast, script, clock, start, start_ms, began: start, view, last }
+        Self {
+            source,
+            world,
+            client,
+            cast,
+            script,
+            clock,
+            start,
+            start_ms,
+            began: start,
+            view,
+            last,
+        }
     }
 
     /// Until the client has its answer.
@@ -106,7 +125,9 @@ impl<'a> Show<'a> {
     async fn look(&mut self) -> Result<(), Failure> {
         let snapshot = snapshot(&self.cast.agent).await?;
         let now = self.clock.now();
-        if self.client.is_none() && (is_ready(&snapshot) || now.saturating_since(self.start) > OVERTURE) {
+        if self.client.is_none()
+            && (is_ready(&snapshot) || now.saturating_since(self.start) > OVERTURE)
+        {
             self.let_client_in(now, &snapshot.status)?;
         }
         let step = snapshot.uploads.first().and_then(|upload| self.script.poll(upload));
@@ -119,8 +140,10 @@ impl<'a> Show<'a> {
 
     fn let_client_in(&mut self, now: Instant, status: &Status) -> Result<(), Failure> {
         let address = status.listen.iter().find_map(|address| address.parse().ok());
-        let address = address.ok_or_else(|| Failure::No("the agent takes no uploads: please report it".into()))?;
-        let (file, name, size) = (self.source.handle()?, self.source.name.clone(), self.source.size);
+        let address = address
+            .ok_or_else(|| Failure::No("the agent takes no uploads: please report it".into()))?;
+        let (file, name, size) =
+            (self.source.handle()?, self.source.name.clone(), self.source.size);
         let part = move || cast::upload(address, file, name, size);
         self.client = Some(Actor::start(self.world, Place::Lan, part));
         self.began = now;
@@ -135,7 +158,12 @@ fn is_ready(snapshot: &Snapshot) -> bool {
 
 impl View {
     /// Shows what is, and what was done to it.
-    fn show(&mut self, now: Instant, snapshot: Snapshot, note: Option<&str>) -> Result<(), Failure> {
+    fn show(
+        &mut self,
+        now: Instant,
+        snapshot: Snapshot,
+        note: Option<&str>,
+    ) -> Result<(), Failure> {
         let (Self::Terminal { picture, .. } | Self::Pipe { picture }) = self else { return Ok(()) };
         let is_news = note.is_some() || snapshot.uploads.is_empty();
         note.inspect(|note| picture.note(now, note));

@@ -20,8 +20,16 @@ pub(super) struct Story<'a> {
 impl Story<'_> {
     /// For people.
     pub(super) fn text(&self) -> String {
-        let mut table =
-            Table::new([">AT", "FROM", "TO", "REASON", "EVIDENCE", ">GAP", ">SENT TWICE", ">HEDGED"]);
+        let mut table = Table::new([
+            ">AT",
+            "FROM",
+            "TO",
+            "REASON",
+            "EVIDENCE",
+            ">GAP",
+            ">SENT TWICE",
+            ">HEDGED",
+        ]);
         for switch in &self.ending.status.switches {
             table.row([
                 format!("{:.1} s", self.seconds(switch)),
@@ -36,7 +44,9 @@ impl Story<'_> {
         }
         let unseen = match self.ending.left {
             0 => String::new(),
-            left => format!("It was too short for {left} of the things that happen to the links.\n"),
+            left => {
+                format!("It was too short for {left} of the things that happen to the links.\n")
+            }
         };
         let took = self.ending.took.as_secs_f64();
         let equal = if self.is_equal() { "equal" } else { "NOT equal" };
@@ -45,7 +55,7 @@ impl Story<'_> {
              sent    {}\nstored  {}\nSHA-256 {equal}\n",
             table.finish(),
             size(self.source.size),
-            size(self.resent()),
+            size(self.ending.status.resent_bytes),
             hex(&self.sent),
             hex(&self.stored),
         )
@@ -53,13 +63,14 @@ impl Story<'_> {
 
     /// For scripts.
     pub(super) fn json(&self) -> String {
-        let switches: Vec<Value> = self.ending.status.switches.iter().map(|switch| self.switch(switch)).collect();
+        let switches: Vec<Value> =
+            self.ending.status.switches.iter().map(|switch| self.switch(switch)).collect();
         json!({
             "links": if self.world.lines().is_some() { "loopback" } else { "kernel" },
             "file": self.source.name,
             "size": self.source.size,
             "seconds": self.ending.took.as_secs_f64(),
-            "resent_bytes": self.resent(),
+            "resent_bytes": self.ending.status.resent_bytes,
             "switches": switches,
             "sha256_sent": hex(&self.sent),
             "sha256_stored": hex(&self.stored),
@@ -69,7 +80,8 @@ impl Story<'_> {
     }
 
     fn switch(&self, switch: &Switch) -> Value {
-        let Switch { at: _, from, to, reason, evidence, gap_ms, resent_bytes, hedged_bytes } = switch;
+        let Switch { at: _, from, to, reason, evidence, gap_ms, resent_bytes, hedged_bytes } =
+            switch;
         json!({
             "seconds": self.seconds(switch),
             "from": from,
@@ -84,10 +96,6 @@ impl Story<'_> {
 
     fn is_equal(&self) -> bool {
         self.sent == self.stored
-    }
-
-    fn resent(&self) -> u64 {
-        self.ending.status.switches.iter().map(|switch| switch.resent_bytes).sum()
     }
 
     /// When a switch happened, since the show began.

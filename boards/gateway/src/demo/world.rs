@@ -145,9 +145,9 @@ impl World {
     pub(super) fn build(ground: Ground, size: u64) -> Result<Self, Failure> {
         let unit = unit(size);
         let stage = match ground {
-            Ground::Namespaces(sandbox) => {
-                Stage::Namespaces(lab(&sandbox, unit).map_err(|e| Failure::No(format!("{e}; {MEND}")))?)
-            }
+            Ground::Namespaces(sandbox) => Stage::Namespaces(
+                lab(&sandbox, unit).map_err(|e| Failure::No(format!("{e}; {MEND}")))?,
+            ),
             Ground::Loopback { why } => {
                 let lines = (1..).zip(&PLANS).map(|(number, plan)| plan.line(number, unit));
                 Stage::Loopback { lines: Lines::new(lines.collect()), why }
@@ -167,7 +167,10 @@ impl World {
     /// What it is made of, for people.
     pub(super) fn description(&self) -> String {
         let mut text = match &self.stage {
-            Stage::Namespaces(_) => "Three links, as network interfaces in namespaces of this process's own:\n".to_owned(),
+            Stage::Namespaces(_) => {
+                "Three links, as network interfaces in namespaces of this process's own:\n"
+                    .to_owned()
+            }
             Stage::Loopback { why, .. } => format!(
                 "Three links, emulated over loopback: there are no network namespaces here, {why}.\n\
                  Agent, receiving end and client are the same. For real interfaces: {MEND}.\n"
@@ -203,18 +206,25 @@ impl World {
     }
 
     /// Starts a thread there.
-    pub(super) fn spawn(&self, place: Place, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    pub(super) fn spawn(
+        &self,
+        place: Place,
+        work: impl FnOnce() + Send + 'static,
+    ) -> JoinHandle<()> {
         match (&self.stage, place) {
             (Stage::Namespaces(lab), Place::Upstream) => lab.upstream.spawn_thread(work),
             (Stage::Namespaces(lab), Place::Gateway) => lab.gateway.spawn_thread(work),
             (Stage::Namespaces(lab), Place::Lan) => lab.lan.spawn_thread(work),
-            (Stage::Loopback { .. }, Place::Upstream | Place::Gateway | Place::Lan) => thread::spawn(work),
+            (Stage::Loopback { .. }, Place::Upstream | Place::Gateway | Place::Lan) => {
+                thread::spawn(work)
+            }
         }
     }
 
     /// Does something to a link.
     pub(super) fn change(&self, link: &str, change: Change) -> Result<(), Failure> {
-        let rate = PLANS.iter().find(|plan| plan.name == link).map_or(0, |plan| plan.share * self.unit);
+        let rate =
+            PLANS.iter().find(|plan| plan.name == link).map_or(0, |plan| plan.share * self.unit);
         match &self.stage {
             Stage::Namespaces(lab) => {
                 change_link(lab.link(link), change, rate).map_err(|e| Failure::No(e.to_string()))

@@ -1,0 +1,36 @@
+//! What a vanished client left upstream is deleted, if that can be done at once; else it expires.
+
+use crate::hub::Hub;
+use baton_core::Duration;
+use baton_hal::{Stream, Transport};
+use baton_wire::http::Peer;
+use baton_wire::tus::Client;
+use std::io::IoSlice;
+use std::rc::Rc;
+
+/// How long the upstream may take. Nobody waits for it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Deletes an upload by its URL, over the best link.
+pub(crate) async fn delete<T: Transport + 'static>(hub: Rc<Hub<T>>, location: String) {
+    // Either way there is nothing left to do: the upstream lets partial uploads expire.
+    let _ = tokio::time::timeout(PATIENCE, ask(&hub, &location)).await;
+}
+
+async fn ask<T: Transport + 'static>(hub: &Rc<Hub<T>>, location: &str) -> Option<()> {
+    let link = hub.core.borrow().links().ranked().next()?;
+    let stream = hub.connect(link).await.ok()?;
+    let mut tus = Client::<1024, 1>::new();
+    let mut head = [0; 1024];
+    let peer = Peer { authority: &hub.settings.upstream.authority, authorization: None };
+    let len = tus.delete(&mut head, &peer, location).ok()?;
+    let mut unsent = &head[..len];
+    while !unsent.is_empty() {
+        stream.writable().await;
+        let wrote = stream.try_write(&[IoSlice::new(unsent)]).ok()?;
+        unsent = &unsent[wrote.unwrap_or(0)..];
+    }
+    // The answer is awaited so that the close does not overtake the request.
+    stream.readable().await;
+    Some(())
+}
