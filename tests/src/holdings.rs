@@ -53,7 +53,11 @@ impl Scene {
                 return;
             }
             let log = if baton_lab::now() < end { None } else { Some(self.agent.log()) };
-            assert!(log.is_none(), "before {before:?}\nnow    {now:?}\n{}", log.unwrap_or_default());
+            assert!(
+                log.is_none(),
+                "before {before:?}\nnow    {now:?}\n{}",
+                log.unwrap_or_default()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -98,9 +98,13 @@ impl Raw {
     fn fill(&mut self) {
         let mut bytes = [0; 4096];
         match self.stream.read(&mut bytes) {
-            Ok(0) => panic!("closed without an answer: {:?}", String::from_utf8_lossy(&self.unread)),
+            Ok(0) => {
+                panic!("closed without an answer: {:?}", String::from_utf8_lossy(&self.unread))
+            }
             Ok(n) => self.unread.extend_from_slice(&bytes[..n]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("no answer in {PATIENCE:?}"),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                panic!("no answer in {PATIENCE:?}")
+            }
             Err(error) => panic!("{error} before the answer was whole"),
         }
     }

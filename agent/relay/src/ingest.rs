@@ -1,5 +1,6 @@
 //! The LAN side: clients upload to the agent as if it were the file server.
 
+mod credential;
 mod fetch;
 mod receive;
 

@@ -90,7 +90,8 @@ async fn stop<T: Transport + 'static>(hub: &Rc<Hub<T>>, shutdown: impl Future<Ou
             room.await;
         }
     };
-    if tokio::time::timeout(hub.rules.borrow().drain, drained).await.is_err() {
+    let patience = hub.rules.borrow().drain;
+    if tokio::time::timeout(patience, drained).await.is_err() {
         tracing::warn!(open = hub.transfers.borrow().len(), "uploads were cut off by the stop");
     }
 }
@@ -100,7 +101,7 @@ async fn follow_rules<T: Transport + 'static>(hub: &Rc<Hub<T>>, mut reload: mpsc
     while let Some(rules) = reload.recv().await {
         hub.adopt(rules);
     }
-    std::future::pending().await
+    core::future::pending().await
 }
 
 /// Tells the core what the kernel says of links.

@@ -71,7 +71,8 @@ pub(crate) fn no_upstream() -> Failure {
 
 /// Seeds retry delays, so that gateways that lost the same upstream don't come back together.
 pub(crate) fn seed() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
+    use core::hash::{BuildHasher, Hasher};
+    use std::hash::RandomState;
     RandomState::new().build_hasher().finish()
 }
 
@@ -141,7 +142,7 @@ fn default_pool() -> u64 {
 fn quarter_of_free(dir: &Path) -> u64 {
     let existing = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
     statvfs(existing)
-        .map_or(0, |disk| disk.blocks_available() as u64 * disk.fragment_size() as u64 / 4)
+        .map_or(0, |disk| disk.blocks_available() * disk.fragment_size() / 4)
 }
 
 /// Uploads of one class that may have a full window at once; more of them share.

@@ -15,8 +15,8 @@ pub(crate) enum Failure {
     Unheard,
 }
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for Failure {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::No(text) | Self::Usage(text) | Self::NoAgent(text) => f.write_str(text),
             Self::Unheard => Ok(()),

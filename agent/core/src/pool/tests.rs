@@ -74,11 +74,7 @@ proptest! {
         for (who, op) in ops {
             let (chain, queue) = (&mut chains[who], &mut model[who]);
             match (op, queue.as_mut()) {
-                (0, None) => {
-                    if pool.try_admit() {
-                        *queue = Some(VecDeque::new());
-                    }
-                }
+                (0, None) if pool.try_admit() => *queue = Some(VecDeque::new()),
                 (0, Some(_)) => {
                     pool.release_all(chain, LTE);
                     pool.dismiss();

@@ -1,14 +1,13 @@
 //! PUT from a client: into the pool or the spool, and success only after the upstream's proof.
 
-use super::Request;
+use super::{Request, credential};
 use crate::connection::{Answer, Connection, Ended, Incoming};
 use crate::hub::Hub;
 use crate::lane::abandon;
-use crate::settings::TokenMode;
 use crate::spool::{SpoolError, SpoolFile};
 use crate::transfer::{Body, Credential, Transfer};
-use crate::upstream::{Spoken, unix_now};
-use baton_core::token::{self, Claim, Scheme};
+use crate::upstream::Spoken;
+use baton_core::token::Claim;
 use baton_core::{BLOCK_SIZE, Event, UploadSpec, Verdict};
 use baton_hal::Transport;
 use baton_wire::http::Framing;
@@ -24,6 +23,12 @@ enum Refusal {
     Status(u16, String),
     /// Nobody is left to tell.
     Gone,
+}
+
+impl Refusal {
+    fn forbidden(why: &'static str) -> Self {
+        Self::Status(403, why.to_owned())
+    }
 }
 
 impl From<Ended> for Refusal {
@@ -86,7 +91,8 @@ async fn receive<T: Transport + 'static>(
             "this kind of file is not taken: see [uploads] allowed_extensions".into(),
         ));
     }
-    let credential = credential(query.unwrap_or_default(), request.authorization.clone());
+    let credential = credential::of(query, request.authorization.clone());
+    credential::admit(&hub.rules.borrow(), &credential).map_err(Refusal::forbidden)?;
     let (length, spooled) = match connection.http().framing() {
         Framing::Length(length) => (length, None),
         Framing::None => (0, None),
@@ -98,92 +104,41 @@ async fn receive<T: Transport + 'static>(
             (length, Some((file, digest)))
         }
     };
-    authorize(hub, &credential, &name, length, &request.content_type)?;
+    let claim = Claim {
+        method: "PUT",
+        path: &name,
+        length,
+        content_type: &request.content_type,
+        expires: 0,
+    };
+    credential::check(&hub.rules.borrow(), &credential, claim).map_err(Refusal::forbidden)?;
     let proto = Proto { name, length, content_type: request.content_type, credential, peer };
     let transfer = admit(hub, connection, proto, spooled).await?;
     let ended = pump(hub, connection, &transfer).await;
-    if ended.is_err() {
+    close(hub, &transfer, ended.is_ok());
+    ended
+}
+
+/// The upload is over, whoever ended it: its slot and its blocks are free.
+fn close<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_stored: bool) {
+    if !is_stored {
         // Unless the core has ended it itself: then this says nothing new.
         hub.feed(Event::ClientGone { id: transfer.id });
         if let Some(location) = transfer.location.take() {
             tokio::task::spawn_local(abandon::delete(hub.clone(), location));
         }
     }
-    let view = hub.core.borrow().view(transfer.id);
+    let acked = hub.core.borrow().view(transfer.id).map_or(0, |view| view.acked);
     hub.transfers.borrow_mut().remove(&transfer.id);
     hub.feed(Event::Answered { id: transfer.id });
     hub.room.notify_waiters();
-    if let Some(view) = view {
-        tracing::info!(
-            upload = transfer.name,
-            bytes = transfer.total,
-            acked = view.acked,
-            outcome = if ended.is_ok() { "stored" } else { "not stored" },
-            "upload ended"
-        );
-    }
-    ended
-}
-
-/// What the client brought.
-fn credential(query: &str, authorization: Option<String>) -> Credential {
-    let is_signed = query
-        .split('&')
-        .any(|pair| pair.split_once('=').is_some_and(|(key, _)| Scheme::from_name(key).is_some()));
-    match authorization {
-        _ if is_signed => Credential::Query(query.to_owned()),
-        Some(header) => Credential::Header(header),
-        None => Credential::None,
-    }
-}
-
-/// A client without a token is signed for; with `auth = "token"` it must have a good one.
-fn authorize<T: Transport + 'static>(
-    hub: &Hub<T>,
-    credential: &Credential,
-    name: &str,
-    length: u64,
-    content_type: &str,
-) -> Result<(), Refusal> {
-    let settings = hub.rules.borrow();
-    let signs = matches!(settings.token, TokenMode::Sign(_)) && settings.secret.is_some();
-    match credential {
-        Credential::None if settings.require_token => {
-            Err(Refusal::Status(403, "a token is needed: [relay] auth is \"token\"".into()))
-        }
-        Credential::None if !signs => Err(Refusal::Status(
-            403,
-            "no token came with the upload, and the agent has no secret to sign with: set [security] secret_file".into(),
-        )),
-        Credential::Query(query) if settings.require_token => {
-            let secret = settings.secret.as_ref().map(|secret| secret.bytes()).unwrap_or_default();
-            if !secret.is_empty() && is_valid(secret, query, name, length, content_type) {
-                Ok(())
-            } else {
-                Err(Refusal::Status(403, "the token does not fit this upload, or has expired".into()))
-            }
-        }
-        Credential::Header(_) if settings.require_token => {
-            Err(Refusal::Status(403, "only v, v2, token and v3 tokens are checked here".into()))
-        }
-        Credential::None | Credential::Query(_) | Credential::Header(_) => Ok(()),
-    }
-}
-
-fn is_valid(secret: &[u8], query: &str, name: &str, length: u64, content_type: &str) -> bool {
-    let value = |wanted: &str| {
-        query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(key, _)| *key == wanted)
-            .map(|(_, value)| value)
-    };
-    let expires = value("expires").and_then(|at| at.parse().ok()).unwrap_or(0);
-    Scheme::ALL.into_iter().any(|scheme| {
-        let claim = Claim { method: "PUT", path: name, length, content_type, expires };
-        value(scheme.name()).is_some_and(|given| token::check(secret, scheme, given, &claim))
-            && (scheme != Scheme::V3 || expires > unix_now())
-    })
+    tracing::info!(
+        upload = transfer.name,
+        bytes = transfer.total,
+        acked,
+        outcome = if is_stored { "stored" } else { "not stored" },
+        "upload ended"
+    );
 }
 
 /// Takes a body of unknown length whole.

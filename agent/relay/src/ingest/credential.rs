@@ -1,0 +1,63 @@
+//! Who may upload: a client's own token passes through, others are signed for.
+
+use crate::settings::{Rules, TokenMode};
+use crate::transfer::Credential;
+use crate::upstream::unix_now;
+use baton_core::token::{self, Claim, Scheme};
+use baton_wire::credential::parameter;
+
+/// What the client brought.
+pub(super) fn of(query: Option<&str>, authorization: Option<String>) -> Credential {
+    let is_signed = Scheme::ALL.into_iter().any(|scheme| parameter(query, scheme.name()).is_some());
+    match (query, authorization) {
+        (Some(query), _) if is_signed => Credential::Query(query.to_owned()),
+        (_, Some(header)) => Credential::Header(header),
+        (_, None) => Credential::None,
+    }
+}
+
+/// Whether a body may be taken at all; else why not. Asked before it comes.
+pub(super) fn admit(rules: &Rules, credential: &Credential) -> Result<(), &'static str> {
+    let signs = matches!(rules.token, TokenMode::Sign(_)) && rules.secret.is_some();
+    match credential {
+        Credential::None if rules.require_token => {
+            Err("a token is needed: [relay] auth is \"token\"")
+        }
+        Credential::None if !signs => {
+            Err("no token came with the upload, and the agent has no secret to sign with: \
+                 set [security] secret_file")
+        }
+        Credential::Header(_) if rules.require_token => {
+            Err("only v, v2, token and v3 tokens are checked here")
+        }
+        Credential::None | Credential::Query(_) | Credential::Header(_) => Ok(()),
+    }
+}
+
+/// With `auth = "token"`, whether the token fits the upload; else why not. Where tokens only
+/// pass through, the upstream judges them.
+pub(super) fn check(
+    rules: &Rules,
+    credential: &Credential,
+    claim: Claim<'_>,
+) -> Result<(), &'static str> {
+    let Credential::Query(query) = credential else { return Ok(()) };
+    if !rules.require_token || is_valid(rules, query, claim) {
+        return Ok(());
+    }
+    Err("the token does not fit this upload, or has expired")
+}
+
+fn is_valid(rules: &Rules, query: &str, claim: Claim<'_>) -> bool {
+    let Some(secret) = rules.secret.as_ref().filter(|secret| !secret.bytes().is_empty()) else {
+        return false;
+    };
+    let value = |name| parameter(Some(query), name);
+    let expires = value("expires").and_then(|at| at.parse().ok()).unwrap_or(0);
+    let claim = Claim { expires, ..claim };
+    Scheme::ALL.into_iter().any(|scheme| {
+        value(scheme.name())
+            .is_some_and(|given| token::check(secret.bytes(), scheme, given, &claim))
+            && (scheme != Scheme::V3 || expires > unix_now())
+    })
+}

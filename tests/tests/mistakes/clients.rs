@@ -1,0 +1,147 @@
+//! Clients that stop, dawdle or vanish.
+
+use crate::{MIB, put, quick, slow};
+use baton_lab::{Sandbox, now};
+use baton_tests::{Scene, Setup, wait_until};
+use std::thread::sleep;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+pub(crate) fn a_client_that_stops_in_the_middle_is_told_so(sandbox: &Sandbox) {
+    for protocol in ["tus", "put"] {
+        let config = "timeouts.readtimeout = \"1s\"\n".to_owned();
+        let scene = Scene::new(sandbox, Setup { protocol, config, ..quick() });
+        let before = scene.holdings();
+
+        let head = "PUT /half HTTP/1.1\r\nHost: agent\r\nContent-Length: 1000000\r\n\r\n";
+        let mut clients: Vec<_> = (0..16).map(|_| scene.raw()).collect();
+        for client in &mut clients {
+            client.say(head).say(vec![7; 200_000]);
+        }
+        for client in &mut clients {
+            let said = client.answer();
+            assert_eq!(said.status, 408, "{said:?}\n{}", scene.agent.log());
+            assert!(said.text.contains("send it again"), "{said:?}");
+            assert!(client.is_closed());
+        }
+
+        assert!(!scene.stored("half").exists());
+        assert_no_partials(&scene);
+        scene.assert_goes_on(before);
+    }
+}
+
+pub(crate) fn a_byte_a_second_is_served_and_holds_up_nobody(sandbox: &Sandbox) {
+    let config = "timeouts.readtimeout = \"2s\"\n".to_owned();
+    let scene = Scene::new(sandbox, Setup { config, ..quick() });
+    let before = scene.holdings();
+    let mut slow: Vec<_> = (0..8).map(|_| scene.raw()).collect();
+    for (index, client) in slow.iter_mut().enumerate() {
+        client.say(format!("PUT /slow{index} HTTP/1.1\r\nHost: agent\r\nContent-Length: 6\r\n\r\n"));
+    }
+
+    let file = scene.file("a.bin", 8 * MIB);
+    let (begun, curl) = (now(), scene.curl(&file, "a.bin", &[]));
+    for byte in ["s", "l", "o", "w"] {
+        slow.iter_mut().for_each(|client| drop(client.say(byte)));
+        sleep(SECOND);
+    }
+    let (status, text) = scene.finish(curl);
+    assert_eq!(status, 201, "{text}");
+    assert!(now() - begun < 5 * SECOND, "held up for {:?}", now() - begun);
+    scene.assert_stored(&file, "a.bin");
+    for byte in ["l", "y"] {
+        slow.iter_mut().for_each(|client| drop(client.say(byte)));
+        sleep(SECOND);
+    }
+
+    for (index, client) in slow.iter_mut().enumerate() {
+        let said = client.answer();
+        assert_eq!(said.status, 201, "{said:?}\n{}", scene.agent.log());
+        assert_eq!(std::fs::read(scene.stored(&format!("slow{index}"))).unwrap(), b"slowly");
+    }
+    drop(slow);
+    scene.assert_goes_on(before);
+}
+
+pub(crate) fn a_head_that_trickles_in_does_not_keep_a_seat(sandbox: &Sandbox) {
+    let config = "timeouts.readtimeout = \"2s\"\nrelay.max_clients = 4\n".to_owned();
+    let scene = Scene::new(sandbox, Setup { config, ..quick() });
+    let before = scene.holdings();
+    let mut seats: Vec<_> = (0..4).map(|_| scene.raw()).collect();
+    seats.iter_mut().for_each(|client| drop(client.say("PUT /never HTTP/1.1\r\nX-Slow: ")));
+
+    let file = scene.file("a.bin", MIB);
+    let (begun, curl) = (now(), scene.curl(&file, "a.bin", &[]));
+    for _ in 0..8 {
+        sleep(SECOND / 2);
+        seats.iter_mut().for_each(|client| drop(client.say("x")));
+    }
+    let (status, text) = scene.finish(curl);
+
+    assert_eq!(status, 201, "{text}\n{}", scene.agent.log());
+    assert!(now() - begun < 6 * SECOND, "waited {:?}", now() - begun);
+    let said = seats[0].answer();
+    assert_eq!(said.status, 408, "{said:?}");
+    assert!(said.text.contains("readtimeout"), "{said:?}");
+    drop(seats);
+    scene.assert_goes_on(before);
+}
+
+pub(crate) fn a_client_that_vanishes_leaves_nothing_behind(sandbox: &Sandbox) {
+    for protocol in ["tus", "put"] {
+        let scene = Scene::new(sandbox, Setup { protocol, ..slow() });
+        let before = scene.holdings();
+        let file = scene.file("a.bin", 8 * MIB);
+
+        for round in 0..3 {
+            let mut curls: Vec<_> =
+                (0..4).map(|n| scene.curl(&file, &format!("{round}-{n}.bin"), &[])).collect();
+            wait_until("four uploads", 10 * SECOND, || {
+                let uploads = scene.command_json(&["uploads"])?;
+                let moving = |upload: &serde_json::Value| upload["received"].as_u64() > Some(100_000);
+                uploads.as_array()?.iter().all(moving).then_some(uploads.as_array()?.len())
+                    .filter(|count| *count == 4)
+            });
+            for curl in &mut curls {
+                curl.kill().unwrap();
+                curl.wait().unwrap();
+            }
+        }
+
+        scene.assert_nothing_leaked(before);
+        assert_no_partials(&scene);
+        scene.assert_goes_on(before);
+    }
+}
+
+/// What will never be finished does not fill the upstream's disk.
+pub(crate) fn assert_no_partials(scene: &Scene) {
+    let partials = || {
+        let entries = std::fs::read_dir(scene.stored(".baton")).unwrap().flatten();
+        entries.map(|entry| entry.file_name()).collect::<Vec<_>>()
+    };
+    wait_until("partial uploads to go", 10 * SECOND, || {
+        let left = partials();
+        left.is_empty().then_some(()).ok_or(left).map_err(|left| eprintln!("{left:?}")).ok()
+    });
+}
+
+pub(crate) fn a_client_that_takes_nothing_of_its_answer_is_let_go(sandbox: &Sandbox) {
+    let config = "timeouts.readtimeout = \"1s\"\n".to_owned();
+    let scene = Scene::new(sandbox, Setup { config, ..quick() });
+    let before = scene.holdings();
+    let file = scene.file("large.bin", 16 * MIB);
+    std::fs::copy(&file, scene.stored("large.bin")).unwrap();
+
+    let mut clients: Vec<_> = (0..8).map(|_| scene.raw()).collect();
+    for client in &mut clients {
+        client.say("GET /large.bin HTTP/1.1\r\nHost: agent\r\n\r\n");
+    }
+
+    scene.assert_nothing_leaked(before);
+    assert_eq!(put(&mut scene.raw(), "/a", "hello").status, 201);
+    drop(clients);
+    scene.assert_goes_on(before);
+}
