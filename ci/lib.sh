@@ -16,5 +16,12 @@ need() {
     ((EUID == 0)) || root=(sudo)
     "${root[@]}" apt-get update -qq
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "${missing[@]}"
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# folder NAME: makes target/NAME. cargo marks target as a cache only where it makes it itself.
+folder() {
+    mkdir -p "target/$1"
+    [[ -e target/CACHEDIR.TAG ]] ||
+        echo 'Signature: 8a477f597d28d172789f06886806bc55' >target/CACHEDIR.TAG
 }

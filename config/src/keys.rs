@@ -54,7 +54,8 @@ section! {
         hold: Duration = "5m", "0s" to "24h" of Duration;
         /// Clients served at once; each costs at most 64 KB. More wait to be accepted.
         max_clients: u32 = "64", "1" to "1024" of u32;
-        /// Memory for bytes on their way, set aside at start; `auto`: 1/16 of the RAM, at most 8MB.
+        /// Memory for bytes on their way: half of it set aside at start, half for the kernel's copies;
+        /// `auto`: 1/16 of the RAM, at most 8MB.
         pool_size: Option<Bytes> = "auto", "256KB" to "1GB" of Bytes;
         /// Folder for what must be kept until the upstream has it.
         spool_dir: PathBuf = "/var/lib/baton";

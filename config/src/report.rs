@@ -88,7 +88,14 @@ impl Report {
 
     /// How many keys and places of the text are refused.
     pub fn mistakes(&self) -> usize {
-        self.errors.len() + self.keys.iter().filter(|key| key.verdict.is_fatal()).count()
+        self.refusals().count()
+    }
+
+    /// What is refused and why, a line each.
+    pub fn refusals(&self) -> impl Iterator<Item = &dyn fmt::Display> {
+        let errors = self.errors.iter().map(|error| error as &dyn fmt::Display);
+        let keys = self.keys.iter().filter(|key| key.verdict.is_fatal());
+        errors.chain(keys.map(|key| key as &dyn fmt::Display))
     }
 }
 

@@ -143,8 +143,9 @@ impl Resolver {
         for _ in 0..TRIES {
             let question = dns::question(random_id(), &self.host, record)?;
             for socket in &sockets {
-                // What can't be sent is not answered: that is all there is to know.
-                let _ = socket.try_send(&question);
+                // What can't be sent is not answered: that is all there is to know. A new
+                // socket is not known to be writable yet, so it is waited for.
+                let _ = socket.send(&question).await;
             }
             let answer = poll_fn(|context| first_answer(context, &sockets, &question, record));
             if let Ok(answer) = timeout(PATIENCE, answer).await {

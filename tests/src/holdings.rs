@@ -1,8 +1,8 @@
 //! What an agent holds, and that it gives it back.
 
 use crate::{Scene, wait_until};
+use core::time::Duration;
 use std::fs::read_dir;
-use std::time::Duration;
 
 /// What an agent holds for its clients. After a mistake, it is what it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod evidence;
+mod figures;
+mod footprint;
 mod holdings;
 mod names;
+mod peers;
+mod race;
 mod raw;
 mod scene;
 mod scripted;
@@ -13,7 +17,10 @@ mod tmpfs;
 mod watch;
 
 pub use evidence::{LoggedSwitch, wall_ms};
+pub use figures::Figures;
+pub use footprint::Footprint;
 pub use holdings::Holdings;
+pub use race::{Contender, Course, Fault, Mptcp, Relayed, Retrying, Trial, race};
 pub use raw::{Raw, Said};
 pub use scene::{Host, Scene, Setup, Upstream};
 pub use scripted::{Asked, Deed, Dialect, Early, Script, Scripted};

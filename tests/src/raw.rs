@@ -2,9 +2,10 @@
 
 use crate::Scene;
 use baton_lab::Namespace;
+use core::net::SocketAddr;
+use core::time::Duration;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::TcpStream;
 
 /// A connection, and what came on it that was not read yet.
 pub struct Raw {

@@ -6,11 +6,11 @@ use crate::spawn::{Process, TempDir, baton, temp_dir};
 use crate::watch::{sha256_of, wait_until};
 use baton_lab::{Lab, LinkSpec, Rate, Sandbox, Shape, UPSTREAM_V4, UPSTREAM_V6};
 use core::net::SocketAddr;
+use core::time::Duration;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 /// What stands at the far end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,9 @@ impl Host {
         }
     }
 }
+
+/// What each link queues: 52 ms at 20 Mbit/s.
+pub(crate) const QUEUE_BYTES: usize = 128 * 1024;
 
 /// Where every upstream listens.
 const PORT: u16 = 9000;
@@ -121,7 +124,7 @@ impl Scene {
             delay: setup.delay,
             jitter: setup.jitter,
             rate: setup.rate.clone(),
-            queue_bytes: 128 * 1024,
+            queue_bytes: QUEUE_BYTES,
             ..Shape::default()
         };
         let specs = ["eth0", "wlan0", "wwan0"].map(|name| LinkSpec::symmetric(name, shape.clone()));
@@ -287,10 +290,17 @@ impl Scene {
     }
 
     /// Waits until the upstream has `bytes` of the upload under way.
+    ///
+    /// # Panics
+    ///
+    /// If it does not get there.
     pub fn wait_for_bytes(&self, bytes: u64) {
-        wait_until("progress", Duration::from_secs(120), || {
-            (self.stored_bytes() >= bytes).then_some(())
-        });
+        let end = baton_lab::now() + Duration::from_secs(60);
+        while self.stored_bytes() < bytes {
+            let stored = self.stored_bytes();
+            assert!(baton_lab::now() < end, "{stored} of {bytes}\n{}", self.agent.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Bytes on the far end's disk, finished or not: what `baton serve` or a server that keeps

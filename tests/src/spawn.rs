@@ -14,14 +14,20 @@ pub fn baton() -> PathBuf {
     if let Some(path) = std::env::var_os("BATON") {
         return path.into();
     }
-    let here = std::env::current_exe().expect("a test knows its own path");
-    let target = here
-        .ancestors()
-        .find(|dir| dir.join("CACHEDIR.TAG").exists())
-        .expect("tests run from target/");
-    let release = target.join("release/baton");
+    let release = target().join("release/baton");
     assert!(release.exists(), "{} is missing: cargo build --release", release.display());
     release
+}
+
+/// Where cargo builds.
+///
+/// # Panics
+///
+/// If this was not built by it.
+pub(crate) fn target() -> PathBuf {
+    let here = std::env::current_exe().expect("a test knows its own path");
+    let target = here.ancestors().find(|dir| dir.join("CACHEDIR.TAG").exists());
+    target.expect("tests run from target/").into()
 }
 
 /// A folder of its own, removed with the value.

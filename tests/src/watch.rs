@@ -1,9 +1,9 @@
 //! Looking at what happens.
 
+use core::time::Duration;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
 /// Looks every few milliseconds until `look` finds something.
 ///

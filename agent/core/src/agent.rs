@@ -296,14 +296,12 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     /// The next action, derived from what is wanted and what is under way. Uploads follow the
     /// links here.
     pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
-        if let Some(link) = self.links.poll_probe(now) {
-            return Some(Action::Probe(link));
-        }
         let outlook = self.outlook(now);
         let mut uploads = self.uploads.iter_mut().flatten();
         let action = uploads.find_map(|upload| upload.poll_action(&outlook));
         self.collect_dues();
-        action
+        // Asks go first: a probe on the same occasion would take the connection that is open.
+        action.or_else(|| self.links.poll_probe(now).map(Action::Probe))
     }
 
     /// An id for one more upload, if there is a slot and its four blocks. It is taken by

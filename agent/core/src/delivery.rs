@@ -63,8 +63,8 @@ impl Delivery {
         self.probed.rto(floor)
     }
 
-    /// `max(floor, mean + 4 mean deviations of the recent gaps)`, and until enough of them are
-    /// known the rule of SRT's bonding, `2 * SRTT + 4 * RTTVAR`.
+    /// `max(floor, mean + 4 mean deviations of this flight's recent gaps)`, and until enough of them
+    /// are known the rule of SRT's bonding, `2 * SRTT + 4 * RTTVAR`.
     pub(crate) fn threshold(&self, floor: Duration) -> Duration {
         let usual = self.gaps.threshold().or_else(|| {
             let (srtt, rttvar) = self.rtt()?;
@@ -74,6 +74,11 @@ impl Delivery {
     }
 
     pub(crate) fn on_in_flight(&mut self, now: Instant, in_flight: bool, is_suspect: bool) {
+        if matches!((self.flight, in_flight), (Flight::None, true)) {
+            // The first proof of a flight takes a round trip, and slow start spreads the next
+            // ones: what is usual on a full pipe says nothing of them.
+            self.gaps = Gaps::new();
+        }
         self.flight = match (self.flight, in_flight) {
             (Flight::None, true) => Flight::Quiet { since: now },
             (Flight::Quiet { since } | Flight::Abandoned { since }, true) => {
@@ -108,6 +113,11 @@ impl Delivery {
     }
 
     pub(crate) fn on_answered(&mut self, rtt: Duration) {
+        // The first packets after a link came up wait for ARP, for up to a second: a much shorter
+        // round trip shows what the path really takes.
+        if self.probed.srtt().is_some_and(|srtt| rtt * MUCH_SHORTER < srtt) {
+            self.probed = RttEstimator::new();
+        }
         self.probed.sample(rtt);
     }
 
@@ -136,6 +146,9 @@ const UNMEASURED: Duration = Duration::from_secs(1);
 
 /// Round trip to assume for collecting gaps before one was measured: a usual cellular one.
 const UNMEASURED_ROUND: Duration = Duration::from_millis(50);
+
+/// A queue lengthens a round trip by less, where it is short enough to matter.
+const MUCH_SHORTER: u32 = 4;
 
 /// Longer round trips count as this one.
 const LONGEST_RTT: Duration = Duration::from_secs(60);

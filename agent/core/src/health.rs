@@ -316,8 +316,7 @@ impl Health {
 
     /// Takes the place of a link that came back.
     fn rise(&mut self, now: Instant, policy: &LinkPolicy) {
-        let reuse = self.dampening.suppressed_until(now).unwrap_or(now);
-        self.stand(now, reuse.max(self.held) + policy.up_delay);
+        self.stand(now, now + policy.up_delay);
     }
 
     /// Takes the place of a link that works, and may count as healthy from `settled` on.

@@ -111,8 +111,8 @@ impl Prober {
         self.on_life();
     }
 
-    /// The one in flight is lost. Whether that tells anything: not if none is in flight any more, nor if
-    /// the link was heard since it left.
+    /// The one in flight is lost. Whether that tells anything: not if none is in flight any
+    /// more, nor if the link was heard since it left.
     pub(crate) fn on_lost(&mut self, heard: Option<Instant>) -> bool {
         let tells = self.deadline().is_some() && heard <= self.asked;
         self.flight = Flight::Idle;

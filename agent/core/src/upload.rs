@@ -106,6 +106,11 @@ pub enum Failure {
         /// What the upstream holds.
         offset: u64,
     },
+    /// The upstream claims bytes that never left: whatever it holds, it is not this file.
+    Absurd {
+        /// What it claims.
+        offset: u64,
+    },
     /// The upstream does not know the upload: 404, 410, or 403 on its URL.
     Gone,
     /// Final: this status, whatever is tried.
@@ -173,6 +178,9 @@ pub(crate) struct Upload<const LINKS: usize> {
     pub(crate) acked: u64,
     /// Highest byte that left on the link that carries it.
     pub(crate) sent: u64,
+    /// Highest byte that a replay ever sent, and since when it might have got beyond: a try that
+    /// does not gains nothing.
+    furthest: (u64, Instant),
     /// The upstream has a resource for it.
     created: bool,
     pub(crate) course: Course,
@@ -186,6 +194,8 @@ pub(crate) struct Upload<const LINKS: usize> {
     carrier: Option<(LinkId, Instant)>,
     /// The link that was left, and when it last proved alive: until the next proof.
     left: Option<(LinkId, Instant)>,
+    /// The end of what had left by a link when the kernel took it away: likely to land.
+    landing: Option<u64>,
     dues: Option<(LinkId, Dues)>,
     /// Blocks that the driver holds for it, and the class that they are booked on.
     pub(crate) chain: Chain,
@@ -200,29 +210,38 @@ impl<const LINKS: usize> Upload<LINKS> {
         policy: &UploadPolicy,
         seed: u64,
     ) -> Self {
-        Self {
+        let mut upload = Self {
             id,
             spec,
             received: 0,
             acked: 0,
             sent: 0,
+            furthest: (0, now),
             created: spec.resume == Resume::Replay,
             course: Course::Seeking,
             lanes: [Lane::Idle; LINKS],
             attempts: 0,
             backoff: Backoff::new(policy.retry.0, policy.retry.1, seed),
-            waiting: Some(now),
+            waiting: None,
             carrier: None,
             left: None,
+            landing: None,
             dues: None,
             chain: Chain::default(),
             booked: Class::Ethernet,
-        }
+        };
+        upload.wait(now);
+        upload
     }
 
     /// The client's bytes are here up to `offset`.
     pub(crate) fn on_received(&mut self, now: Instant, offset: u64) {
         debug_assert!(offset <= self.spec.total, "the ingest bounds the body by its length");
+        if !self.is_due() {
+            // Nobody was silent while there was nothing to say.
+            self.lanes.iter_mut().for_each(|lane| lane.hear(now));
+            self.furthest.1 = now;
+        }
         self.received = self.received.max(offset.min(self.spec.total));
         self.wait(now);
     }
@@ -238,6 +257,21 @@ impl<const LINKS: usize> Upload<LINKS> {
             && *carrier == link
         {
             *heard = now;
+            // A replay is acknowledged only once: what ends its gap is that it delivers again.
+            if !self.resumes() {
+                self.arrive(now, link);
+            }
+        }
+    }
+
+    /// A link delivers: the move is over if it is the one that was taken, and had no gap if that
+    /// is the one that was left.
+    fn arrive(&mut self, now: Instant, link: LinkId) {
+        if self.link() == Some(link)
+            && let Some((from, heard)) = self.left.take()
+            && from != link
+        {
+            self.dues(from).gap = Some(now.saturating_since(heard));
         }
     }
 
@@ -261,17 +295,34 @@ impl<const LINKS: usize> Upload<LINKS> {
             Outcome::Acked(offset) => self.on_acked(now, link, offset),
             Outcome::Sent(offset) => self.on_sent(now, link, offset),
             Outcome::Drained => self.lane(link).drained(),
-            Outcome::Proved => self.end(Verdict::Stored),
+            Outcome::Proved => {
+                self.acked = self.spec.total;
+                self.end(Verdict::Stored);
+            }
             Outcome::Failed(failure) => self.on_failure(now, link, attempt, failure),
         }
     }
 
     fn on_offset(&mut self, now: Instant, link: LinkId, attempt: Attempt, offset: u64) {
+        // An answer may be older than what another link has acknowledged since: the upstream goes
+        // back behind its word only if it was asked after it gave that.
+        let floor = match *self.lane(link) {
+            Lane::Asking { floor, .. } => floor,
+            // Ahead of what it acknowledged, where bytes were still landing.
+            Lane::Appending { from, .. } => from.min(self.acked),
+            Lane::Idle
+            | Lane::Resting { .. }
+            | Lane::Creating { .. }
+            | Lane::Ready { .. }
+            | Lane::Holding { .. }
+            | Lane::Drained { .. }
+            | Lane::Dropping { .. } => 0,
+        };
         if offset > self.received {
             return self.end(Verdict::Absurd { offset });
         }
-        if offset < self.acked {
-            return self.end(Verdict::Lost { acked: self.acked, offset: Some(offset) });
+        if offset < floor {
+            return self.end(Verdict::Lost { acked: floor, offset: Some(offset) });
         }
         *self.lane(link) = Lane::Ready { attempt, offset };
         self.progress(now, offset);
@@ -291,28 +342,31 @@ impl<const LINKS: usize> Upload<LINKS> {
         {
             self.dues(old).hedged_bytes += news;
         }
-        if let Some((from, heard)) = self.left.take()
-            && from != link
-        {
-            self.dues(from).gap = Some(now.saturating_since(heard));
-        }
+        self.arrive(now, link);
         self.on_proof(now, link);
         self.progress(now, offset);
     }
 
     fn on_sent(&mut self, now: Instant, link: LinkId, offset: u64) {
-        let news = offset.min(self.received) > self.sent;
-        self.sent = self.sent.max(offset.min(self.received));
-        // A replay's progress is what leaves: its acknowledgement comes once, at the end.
-        if news && !self.resumes() {
-            self.lane(link).hear(now);
-            self.waiting = None;
-            self.wait(now);
+        let offset = offset.min(self.received);
+        let is_news = offset > self.sent;
+        self.sent = self.sent.max(offset);
+        if self.resumes() || !is_news {
+            return;
         }
+        // A replay's progress is what leaves: its acknowledgement comes once, at the end.
+        if offset > self.furthest.0 {
+            self.furthest = (offset, now);
+            self.backoff.reset();
+        }
+        self.lane(link).hear(now);
+        self.waiting = None;
+        self.wait(now);
     }
 
     fn progress(&mut self, now: Instant, offset: u64) {
-        if offset > self.acked {
+        let is_news = offset > self.acked;
+        if is_news {
             self.acked = offset;
             self.sent = self.sent.max(offset);
             self.backoff.reset();
@@ -320,13 +374,16 @@ impl<const LINKS: usize> Upload<LINKS> {
         if self.created && self.acked == self.spec.total && self.resumes() {
             return self.end(Verdict::Stored);
         }
-        self.waiting = None;
+        // An upstream that answers and takes nothing tries the client's patience all the same.
+        if is_news || !self.is_due() {
+            self.waiting = None;
+        }
         self.wait(now);
     }
 
     /// Starts the client's patience if something is due, and was not already.
     fn wait(&mut self, now: Instant) {
-        if !self.created || self.received > self.acked {
+        if self.is_due() {
             self.waiting.get_or_insert(now);
         }
     }
@@ -341,8 +398,10 @@ impl<const LINKS: usize> Upload<LINKS> {
                 delay
             }
             Failure::Conflict { offset } => return self.on_conflict(now, link, attempt, offset),
+            Failure::Absurd { offset } => return self.end(Verdict::Absurd { offset }),
             Failure::Gone if self.acked == 0 && self.created && self.resumes() => {
                 self.created = false;
+                self.wait(now);
                 let delay = self.backoff.next_delay();
                 self.rest_all(now + delay);
                 delay
@@ -360,7 +419,8 @@ impl<const LINKS: usize> Upload<LINKS> {
         *self.lane(link) = Lane::Resting { until: now + delay };
     }
 
-    /// It was the server that wants to be left alone, whichever link asks.
+    /// It was the server that wants to be left alone, whichever link asks. A longer rest that it
+    /// wanted before stands.
     fn rest_all(&mut self, until: Instant) {
         for lane in self.lanes.iter_mut().filter(|lane| lane.is_out()) {
             lane.drop_at(until);

@@ -10,14 +10,18 @@ use tokio::net::TcpStream;
 /// Longest request head: a token, a long name and what browsers add.
 const HEAD: usize = 8 * 1024;
 
-/// One read.
-const BUFFER: usize = 16 * 1024;
+/// One read: half of what the socket holds, so that it fills again meanwhile.
+const BUFFER: usize = 8 * 1024;
 
 /// How soon a client's close is noticed behind bytes that it sent before.
 const GONE_POLL: Duration = Duration::from_millis(200);
 
-/// Body bytes that are read and thrown away after an early answer, so that the answer is seen.
+/// Body bytes that are read and thrown away after an early answer, for the connection's sake.
 const DISCARDED: u64 = 64 * 1024;
+
+/// How long a connection is read after its last answer: closing while bytes are unread resets
+/// it, and a client that is still sending would never see the answer.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// One client connection.
 pub(crate) struct Connection<S> {
@@ -25,8 +29,10 @@ pub(crate) struct Connection<S> {
     http: Server<HEAD>,
     buffer: Box<[u8; BUFFER]>,
     unread: Range<usize>,
-    /// How long a client may be silent.
+    /// How long a client may be silent, or take nothing.
     patience: Duration,
+    /// The request under way has its answer.
+    answered: bool,
 }
 
 /// Why a connection ends.
@@ -42,7 +48,7 @@ pub(crate) enum Ended {
 
 /// What came.
 pub(crate) enum Incoming {
-    /// A request's head; read it with [`Connection::request`].
+    /// A request's head; read it with [`Connection::http`].
     Request,
     /// Body bytes; read them with [`Connection::bytes`].
     Body(Range<usize>),
@@ -52,7 +58,38 @@ pub(crate) enum Incoming {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, http: Server::new(), buffer: Box::new([0; BUFFER]), unread: 0..0, patience }
+        Self {
+            stream,
+            http: Server::new(),
+            buffer: Box::new([0; BUFFER]),
+            unread: 0..0,
+            patience,
+            answered: false,
+        }
+    }
+
+    /// Waits for the next request, dropping what is left of the one before. A head that trickles
+    /// in has no more time than one that does not come.
+    pub(crate) async fn next_request(&mut self) -> Result<(), Ended> {
+        let patience = self.patience;
+        let request = async {
+            loop {
+                match self.next().await? {
+                    Incoming::Body(_) => {}
+                    Incoming::End => self.answered = false,
+                    Incoming::Request => {
+                        self.answered = false;
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(patience, request).await.unwrap_or(Err(Ended::Silent))
+    }
+
+    /// Whether an answer to what came last would make sense.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        !self.answered && !self.http.is_idle()
     }
 
     /// The next thing that the client sent. Cancel-safe: what was read is kept.
@@ -108,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers 100 Continue to a client that waits for it.
     pub(crate) async fn invite(&mut self) -> io::Result<()> {
         match self.http.take_continue() {
-            Some(invitation) => self.stream.write_all(invitation).await,
+            Some(invitation) => self.send(invitation).await,
             None => Ok(()),
         }
     }
@@ -127,17 +164,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             writer = writer.header(name, value);
         }
         let len = writer.finish().map_err(|_| io::Error::other("answer head does not fit"))?;
-        self.stream.write_all(&head[..len]).await?;
-        self.stream.write_all(answer.body).await?;
+        self.write(&head[..len]).await?;
+        self.write(answer.body).await?;
         if must_close {
+            self.linger().await;
             return Err(io::Error::other("the rest of the body is too long to be thrown away"));
         }
         Ok(())
     }
 
-    /// Writes bytes of an answer whose head was passed on.
+    /// Writes bytes of an answer.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        self.answered = true;
+        self.send(bytes).await
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        tokio::time::timeout(self.patience, self.stream.write_all(bytes)).await?
+    }
+
+    async fn linger(&mut self) {
+        let drained = async {
+            self.stream.shutdown().await?;
+            while self.stream.read(&mut self.buffer[..]).await? > 0 {}
+            io::Result::Ok(())
+        };
+        // However it ends, nothing more is said here.
+        let _ = tokio::time::timeout(LINGER, drained).await;
     }
 }
 

@@ -4,6 +4,7 @@ use crate::hub::{Hub, LINKS};
 use baton_core::{Failure, LinkId, Observation};
 use baton_hal::{Error, ErrorKind, Stream, Transport};
 use core::cell::RefCell;
+use std::io::IoSlice;
 use std::rc::Rc;
 
 /// Idle connections kept for each link: one for the upload that switches, one for a probe.
@@ -40,7 +41,8 @@ impl<T: Transport> Connections<T> {
     fn take(&self, link: LinkId) -> Option<Rc<T::Stream>> {
         let idle = &mut self.idle.borrow_mut()[usize::from(link.0)];
         // Anything to read on an idle connection is its end, or an answer to nothing.
-        core::iter::from_fn(|| idle.pop())
+        // The oldest first: each is used in turn, so none is silent until a NAT forgets it.
+        core::iter::from_fn(|| (!idle.is_empty()).then(|| idle.remove(0)))
             .find(|stream| matches!(stream.try_read(&mut [0]), Ok(None)))
     }
 }
@@ -78,4 +80,14 @@ impl<T: Transport + 'static> Hub<T> {
         }
         if kind == ErrorKind::TimedOut { Failure::TimedOut } else { Failure::Cut }
     }
+}
+
+/// Writes all of a request's head.
+pub(crate) async fn write_all<S: Stream>(stream: &S, mut bytes: &[u8]) -> Result<(), S::Error> {
+    while !bytes.is_empty() {
+        stream.writable().await;
+        let wrote = stream.try_write(&[IoSlice::new(bytes)])?;
+        bytes = &bytes[wrote.unwrap_or(0)..];
+    }
+    Ok(())
 }

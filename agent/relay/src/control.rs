@@ -6,7 +6,7 @@ use crate::report;
 use baton_core::{Duration, Event};
 use baton_hal::Transport;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use tokio::net::{UnixListener, UnixStream};
@@ -59,9 +59,10 @@ impl ControlSocket {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(io)?;
         }
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-            Ok(()) | Err(_) => {}
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path).map_err(io)?,
+            // Whatever it is, it is somebody's: binding says that the name is taken.
+            Ok(_) | Err(_) => {}
         }
         let listener = UnixListener::bind(path).map_err(io)?;
         // It can switch links: for the agent's user and group alone.

@@ -7,7 +7,7 @@ use crate::connections::Connections;
 use crate::lane::{self, LaneHandle, Order};
 use crate::settings::{Rules, Settings};
 use crate::spool::Spool;
-use crate::transfer::Transfer;
+use crate::transfer::{Body, Transfer};
 use crate::upstream::Upstream;
 use baton_core::{
     Action, Agent, Attempt, BLOCK_SIZE, BlockId, Event, Failure, Instant, LinkId, Observation,
@@ -16,7 +16,7 @@ use baton_core::{
 use baton_hal::{Clock, Facts, Transport};
 use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use tokio::sync::Notify;
 
@@ -44,10 +44,14 @@ pub(crate) struct Hub<T: Transport> {
     pub(crate) connections: Connections<T>,
     /// What the kernel says of each link in the table.
     pub(crate) facts: RefCell<[Option<Facts>; LINKS]>,
+    /// Links that found the table full: strangers come in by them as well.
+    pub(crate) excess: RefCell<BTreeSet<String>>,
     pub(crate) transfers: RefCell<BTreeMap<UploadId, Rc<Transfer>>>,
     pub(crate) lanes: RefCell<BTreeMap<(UploadId, Attempt), LaneHandle<T>>>,
     /// The next deadline may have changed.
     pub(crate) timer: Notify,
+    /// Up to when everything due was done: the next deadline is the first one after.
+    settled: Cell<Instant>,
     /// A block or a slot came free.
     pub(crate) room: Notify,
     /// A lane began to send.
@@ -62,6 +66,8 @@ pub(crate) struct Hub<T: Transport> {
     pub(crate) warnings: RefCell<Vec<String>>,
     /// SIGTERM came: no new uploads.
     pub(crate) draining: Cell<bool>,
+    /// Upload requests without their answer, also those that are no upload yet.
+    pub(crate) requests: Cell<usize>,
 }
 
 #[derive(Default)]
@@ -73,18 +79,21 @@ struct Said {
 impl<T: Transport + 'static> Hub<T> {
     pub(crate) fn new(settings: Settings, transport: T, seed: u64) -> Rc<Self> {
         let spool = Rc::new(Spool::new(settings.spool_dir.clone(), settings.spool_size));
+        let core = Box::new(Core::new(settings.rules.policy, seed));
         Rc::new(Self {
             clock: Clock::start(),
             transport,
-            core: RefCell::new(Box::new(Core::new(settings.rules.policy, seed))),
-            arena: Arena::new(settings.rules.policy.pool_blocks),
+            arena: Arena::new(core.pool().total()),
+            core: RefCell::new(core),
             spool,
             upstream: Upstream::new(&settings.upstream),
             connections: Connections::default(),
             facts: RefCell::default(),
+            excess: RefCell::default(),
             transfers: RefCell::default(),
             lanes: RefCell::default(),
             timer: Notify::new(),
+            settled: Cell::new(Instant::ZERO),
             room: Notify::new(),
             sending: Notify::new(),
             in_flight: Default::default(),
@@ -92,6 +101,7 @@ impl<T: Transport + 'static> Hub<T> {
             listening: RefCell::default(),
             warnings: RefCell::default(),
             draining: Cell::new(false),
+            requests: Cell::new(0),
             rules: RefCell::new(settings.rules.clone()),
             settings,
         })
@@ -107,22 +117,18 @@ impl<T: Transport + 'static> Hub<T> {
     /// Deadlines, for as long as the agent runs.
     pub(crate) async fn run_timers(self: &Rc<Self>) {
         loop {
-            let now = self.clock.now();
-            let next = self.core.borrow().poll_timeout(now);
+            let next = self.core.borrow().poll_timeout(self.settled.get());
             let rearmed = self.timer.notified();
             match next {
-                Some((at, _)) if at <= now => {
-                    self.sample_before_judging();
-                    self.core.borrow_mut().handle_timeout(now);
-                    self.settle(now);
-                    tokio::task::yield_now().await;
-                }
-                Some((at, _)) => {
-                    tokio::select! {
-                        () = tokio::time::sleep_until(self.clock.to_std(at).into()) => {}
-                        () = rearmed => {}
+                Some((at, _)) => tokio::select! {
+                    () = tokio::time::sleep_until(self.clock.to_std(at).into()) => {
+                        self.sample_before_judging();
+                        let now = self.clock.now();
+                        self.core.borrow_mut().handle_timeout(now);
+                        self.settle(now);
                     }
-                }
+                    () = rearmed => {}
+                },
                 None => rearmed.await,
             }
         }
@@ -134,6 +140,7 @@ impl<T: Transport + 'static> Hub<T> {
             let Some(action) = action else { break };
             self.perform(action);
         }
+        self.settled.set(now);
         self.say_what_changed();
         self.timer.notify_one();
     }
@@ -183,9 +190,11 @@ impl<T: Transport + 'static> Hub<T> {
     pub(crate) fn report(self: &Rc<Self>, transfer: &Transfer, attempt: Attempt, outcome: Outcome) {
         self.feed(Event::Attempted { id: transfer.id, attempt, outcome });
         if let Outcome::Acked(_) | Outcome::Offset(_) = outcome {
+            transfer.trouble.set(None);
             self.release_acked(transfer);
         }
         if let Outcome::Failed(failure) = outcome {
+            transfer.trouble.set(Some(failure));
             tracing::debug!(upload = %transfer.name, ?failure, "attempt ended");
             // After a conflict the lane goes on, from the offset that it was told.
             if !matches!(failure, Failure::Conflict { .. }) {
@@ -198,6 +207,16 @@ impl<T: Transport + 'static> Hub<T> {
         let mut core = self.core.borrow_mut();
         let Some(view) = core.view(transfer.id) else { return };
         if transfer.release_below(view.acked, |id| core.release_block(id)) {
+            self.room.notify_waiters();
+        }
+    }
+
+    /// Bytes up to `offset` have left. Where nothing is kept for a replay, their blocks are free.
+    pub(crate) fn release_sent(&self, transfer: &Transfer, offset: u64) {
+        let mut core = self.core.borrow_mut();
+        if matches!(transfer.body, Body::Passing)
+            && transfer.release_below(offset, |id| core.release_block(id))
+        {
             self.room.notify_waiters();
         }
     }

@@ -4,7 +4,7 @@ mod credential;
 mod fetch;
 mod receive;
 
-use crate::connection::{Answer, Connection, Ended, Incoming};
+use crate::connection::{Answer, Connection, Ended};
 use crate::hub::Hub;
 use baton_core::Duration;
 use baton_hal::Transport;
@@ -17,8 +17,8 @@ use tokio::sync::Semaphore;
 /// Which interface a client came in by: the backend knows.
 pub type Origin = Rc<dyn Fn(&TcpStream) -> Option<String>>;
 
-/// Serves clients on one listener until the future is dropped. A client above `max_clients`
-/// waits in the backlog.
+/// Serves clients on one listener until the future is dropped. Of clients above `max_clients` one
+/// waits here for a seat, the others in the backlog: an idle listener takes no seat from another.
 pub(crate) async fn serve<T: Transport + 'static>(
     hub: Rc<Hub<T>>,
     listener: TcpListener,
@@ -26,9 +26,9 @@ pub(crate) async fn serve<T: Transport + 'static>(
     origin: Origin,
 ) {
     loop {
-        let Ok(seat) = seats.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let Ok(seat) = seats.clone().acquire_owned().await else { return };
                 let (hub, origin) = (hub.clone(), origin.clone());
                 tokio::task::spawn_local(async move {
                     client(hub, stream, peer, origin).await;
@@ -58,10 +58,8 @@ async fn client<T: Transport + 'static>(
     let interface = origin(&stream);
     let mut connection = Connection::new(stream, hub.rules.borrow().patience);
     loop {
-        match connection.next().await {
-            Ok(Incoming::Request) => {}
-            Ok(Incoming::Body(_) | Incoming::End) => continue,
-            Err(ended) => return refuse(&mut connection, ended).await,
+        if let Err(ended) = connection.next_request().await {
+            return refuse(&mut connection, ended).await;
         }
         if !respond(&hub, &mut connection, peer, interface.as_deref()).await
             || !connection.http().keep_alive()
@@ -79,16 +77,22 @@ async fn respond<T: Transport + 'static>(
     interface: Option<&str>,
 ) -> bool {
     let request = Request::of(&connection.http().head());
-    if let Some(link) = interface.filter(|name| hub.is_link(name))
-        && !hub.rules.borrow().require_token
-    {
-        tracing::warn!(%peer, link, "request from a link refused");
-        let text = "this address is on an uplink: only LAN clients are served; to serve others set [relay] auth = \"token\"\n";
-        return connection.answer(&Answer::text(403, text)).await.is_ok();
+    if let Some(door) = hub.strangers_door(peer, interface) {
+        // Tokens are checked for uploads only: what is read is let through to the LAN alone.
+        let is_checked = hub.rules.borrow().require_token && request.method == "PUT";
+        if !is_checked {
+            tracing::warn!(%peer, link = door, "request from a link refused");
+            let text = format!(
+                "this address is on an uplink: only LAN clients are served; if {door} is the LAN, name it in [links] \
+                 ignore; to take uploads from others set [relay] auth = \"token\"\n"
+            );
+            return connection.answer(&Answer::text(403, &text)).await.is_ok();
+        }
     }
     match request.method.as_str() {
         "PUT" => receive::put(hub, connection, request, peer).await,
-        "GET" | "HEAD" => fetch::pass(hub, connection, request).await,
+        // Boxed: an upload does not pay for the buffers of a download.
+        "GET" | "HEAD" => Box::pin(fetch::pass(hub, connection, request)).await,
         _ => {
             let answer = Answer {
                 headers: &[("Allow", "GET, HEAD, PUT")],
@@ -102,26 +106,22 @@ async fn respond<T: Transport + 'static>(
 /// What is kept of a request's head while its body comes.
 pub(crate) struct Request {
     pub(crate) method: String,
-    pub(crate) target: String,
+    /// Undecoded.
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
     pub(crate) content_type: String,
     pub(crate) authorization: Option<String>,
     pub(crate) range: Option<String>,
 }
 
 impl Request {
-    /// The target's path, and its query if it has one.
-    pub(crate) fn path_and_query(&self) -> (&str, Option<&str>) {
-        match self.target.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (&self.target, None),
-        }
-    }
-
     fn of(head: &baton_wire::http::RequestHead<'_>) -> Self {
         let text = |name| head.headers.text(name).map(str::to_owned);
+        let (path, query) = head.path_and_query();
         Self {
             method: head.method.to_owned(),
-            target: head.target.to_owned(),
+            path: path.to_owned(),
+            query: query.map(str::to_owned),
             content_type: text("Content-Type").unwrap_or_else(|| "application/octet-stream".into()),
             authorization: text("Authorization"),
             range: text("Range"),
@@ -130,6 +130,9 @@ impl Request {
 }
 
 async fn refuse(connection: &mut Connection<TcpStream>, ended: Ended) {
+    if !connection.awaits_answer() {
+        return;
+    }
     let (status, text) = match ended {
         Ended::Gone => return,
         Ended::Silent => (408, "no request came in time: see [timeouts] readtimeout\n".to_owned()),
@@ -140,11 +143,16 @@ async fn refuse(connection: &mut Connection<TcpStream>, ended: Ended) {
 }
 
 impl<T: Transport + 'static> Hub<T> {
+    /// The link that a stranger comes in by, also while it leads nowhere. Who comes in by an
+    /// interface that can't be told is one, unless from this machine.
+    fn strangers_door<'a>(&self, peer: SocketAddr, interface: Option<&'a str>) -> Option<&'a str> {
+        match interface {
+            Some(name) => self.is_link(name).then_some(name),
+            None => (!peer.ip().to_canonical().is_loopback()).then_some("its interface"),
+        }
+    }
+
     fn is_link(&self, name: &str) -> bool {
-        self.facts
-            .borrow()
-            .iter()
-            .flatten()
-            .any(|facts| facts.name == name && facts.metric.is_some())
+        self.find_link(name).is_some() || self.excess.borrow().contains(name)
     }
 }

@@ -1,15 +1,18 @@
 //! Lanes: what one link does for one upload, as a task that carries out the core's orders.
 
 pub(crate) mod abandon;
+mod gauge;
 mod put;
 mod tus;
+
+pub(crate) use gauge::Gauge;
 
 use crate::hub::Hub;
 use crate::transfer::{Body, Transfer};
 use crate::upstream::Spoken;
 use baton_core::{Attempt, BLOCK_SIZE, Failure, LinkId, Outcome};
-use baton_hal::{Stream, StreamInfo, Transport};
-use core::cell::{Cell, RefCell};
+use baton_hal::{Stream, Transport};
+use baton_wire::http::{NotSent, Unfit};
 use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::sync::mpsc;
@@ -47,16 +50,6 @@ impl<T: Transport> LaneHandle<T> {
     }
 }
 
-/// What the sampler reads of a lane.
-pub(crate) struct Gauge<T: Transport> {
-    pub(crate) stream: RefCell<Option<Rc<T::Stream>>>,
-    /// Highest byte handed to the transport.
-    pub(crate) written: Cell<u64>,
-    /// Highest byte that has left, as last reported.
-    pub(crate) sent: Cell<u64>,
-    pub(crate) last: Cell<StreamInfo>,
-}
-
 /// Starts a lane with its first order.
 pub(crate) fn spawn<T: Transport + 'static>(
     hub: Rc<Hub<T>>,
@@ -66,20 +59,14 @@ pub(crate) fn spawn<T: Transport + 'static>(
     first: Order,
 ) -> LaneHandle<T> {
     let (orders, inbox) = mpsc::channel(4);
-    let gauge = Rc::new(Gauge {
-        stream: RefCell::new(None),
-        written: Cell::new(0),
-        sent: Cell::new(0),
-        last: Cell::default(),
-    });
+    let gauge = Rc::new(Gauge::new());
     let handle = LaneHandle { link, transfer: transfer.clone(), gauge: gauge.clone(), orders };
     handle.order(first);
     let lane = Lane { hub, transfer, attempt, link, gauge };
     tokio::task::spawn_local(async move {
-        let ended = match lane.hub.upstream.spoken() {
-            Some(Spoken::Tus { .. }) => tus::run(&lane, inbox).await,
-            Some(Spoken::Put) => put::run(&lane, inbox).await,
-            None => Err(Failure::Cut),
+        let ended = match lane.transfer.spoken {
+            Spoken::Tus { .. } => tus::run(&lane, inbox).await,
+            Spoken::Put => put::run(&lane, inbox).await,
         };
         if let Err(failure) = ended {
             lane.report(Outcome::Failed(failure));
@@ -110,10 +97,29 @@ impl<T: Transport + 'static> Lane<T> {
         Ok(stream)
     }
 
-    /// Ends a connection: kept where nothing is outstanding, else torn down.
+    /// The same, with the orders that came meanwhile. `None`: the core let go of the lane first.
+    async fn open(
+        &self,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Result<Option<(Rc<T::Stream>, Vec<Order>)>, Failure> {
+        let mut early = Vec::new();
+        let mut connect = core::pin::pin!(self.connect());
+        loop {
+            tokio::select! {
+                biased;
+                order = orders.recv() => match order {
+                    Some(order) => early.push(order),
+                    None => return Ok(None),
+                },
+                stream = &mut connect => return Ok(Some((stream?, early))),
+            }
+        }
+    }
+
+    /// Ends a connection: kept where nothing is outstanding and the link is there, else torn down.
     fn disconnect(&self, stream: Rc<T::Stream>, is_clean: bool) {
         self.gauge.stream.replace(None);
-        if is_clean {
+        if is_clean && self.hub.core.borrow().links().is_usable(self.link) {
             self.hub.connections.keep(self.link, stream);
         } else {
             stream.abort();
@@ -175,12 +181,20 @@ const OUTBOX: usize = 4096;
 
 impl Outbox {
     /// The buffer to put a head in; what was there has left.
-    fn refill(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Result<(), Failure> {
+    fn refill(
+        &mut self,
+        write: impl FnOnce(&mut [u8]) -> Result<usize, NotSent>,
+    ) -> Result<(), Failure> {
         self.at = 0;
         self.bytes.clear();
         // Zeroes the room that `write` is given; it is cut to what was written right after.
         let _ = self.bytes.resize_default(OUTBOX);
-        let len = write(&mut self.bytes).ok_or(Failure::Refused(414))?;
+        let len = write(&mut self.bytes).map_err(|why| match why {
+            NotSent::Unfit(Unfit::Full) => Failure::Refused(431),
+            NotSent::Unfit(Unfit::Forbidden) => Failure::Refused(400),
+            // The server ends this connection: the next one takes the request.
+            NotSent::Closing | NotSent::PipelineFull | NotSent::BodyPending => Failure::Cut,
+        })?;
         self.bytes.truncate(len);
         Ok(())
     }

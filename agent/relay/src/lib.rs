@@ -8,7 +8,7 @@
 //!   control ◀────────────── hub (drives baton-core) ◀── links, sampler, probes
 //! ```
 //!
-//! One thread, no locks: tasks share a [`hub::Hub`] and feed what they observe into the core; the
+//! One thread, no locks: tasks share a `Hub` and feed what they observe into the core; the
 //! core's actions start tasks and give them orders. Bytes go from the client's socket into a
 //! block or the spool, and from there to the upstream's socket.
 #![forbid(unsafe_code)]

@@ -94,7 +94,7 @@ pub(crate) struct Upload {
     acked: u64,
     link: Option<String>,
     state: &'static str,
-    protocol: Option<&'static str>,
+    protocol: &'static str,
 }
 
 pub(crate) fn status<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Status {
@@ -204,7 +204,7 @@ pub(crate) fn uploads<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Upload> {
                 acked: view.acked,
                 link: view.link.and_then(|link| hub.link_name(link)),
                 state: view.state,
-                protocol: hub.upstream.spoken().map(|spoken| spoken.name()),
+                protocol: transfer.spoken.name(),
             })
         })
         .collect()

@@ -5,7 +5,7 @@ use crate::hub::{Hub, LINKS};
 use crate::ingest::{self, Origin};
 use crate::sampler;
 use crate::settings::{Rules, Settings};
-use baton_core::{Instant, LinkId, Observation};
+use baton_core::{Duration, Instant, LinkId, Observation};
 use baton_hal::{Facts, LinkChange, Links, Transport};
 use core::future::Future;
 use std::rc::Rc;
@@ -37,10 +37,7 @@ pub struct Parts<L, T> {
 }
 
 /// Runs until `shutdown` is ready, then lets uploads end. Must be called on a `LocalSet`.
-pub async fn run<L, T>(
-    parts: Parts<L, T>,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), L::Error>
+pub async fn run<L, T>(parts: Parts<L, T>, shutdown: impl Future<Output = ()>)
 where
     L: Links + 'static,
     T: Transport + 'static,
@@ -59,6 +56,13 @@ where
             parts.origin.clone(),
         ));
     }
+    if let Err(error) = hub.spool.create(0) {
+        let warning = format!(
+            "no spool: {error}; until then an upload that can't resume fails when it is cut"
+        );
+        tracing::warn!("{warning}");
+        hub.warnings.borrow_mut().push(warning);
+    }
     let control = async {
         match parts.control {
             Some(socket) => control::serve(hub.clone(), socket).await,
@@ -66,25 +70,24 @@ where
         }
     };
     tokio::select! {
-        ended = follow_links(&hub, parts.links) => ended,
-        () = hub.run_timers() => Ok(()),
-        () = sampler::run(hub.clone()) => Ok(()),
-        () = control => Ok(()),
-        () = follow_rules(&hub, parts.reload) => Ok(()),
-        () = stop(&hub, shutdown) => Ok(()),
+        () = follow_links(&hub, parts.links) => {}
+        () = hub.run_timers() => {}
+        () = sampler::run(hub.clone()) => {}
+        () = control => {}
+        () = follow_rules(&hub, parts.reload) => {}
+        () = stop(&hub, shutdown) => {}
     }
 }
 
-/// Waits for the signal, then for the uploads that are open.
+/// Waits for the signal, then for the uploads that are open, and those that wait to be.
 async fn stop<T: Transport + 'static>(hub: &Rc<Hub<T>>, shutdown: impl Future<Output = ()>) {
     shutdown.await;
     hub.draining.set(true);
-    let open = hub.transfers.borrow().len();
-    tracing::info!(open, "stopping");
+    tracing::info!(open = hub.requests.get(), "stopping");
     let drained = async {
         loop {
             let room = hub.room.notified();
-            if hub.transfers.borrow().is_empty() {
+            if hub.requests.get() == 0 {
                 return;
             }
             room.await;
@@ -92,7 +95,7 @@ async fn stop<T: Transport + 'static>(hub: &Rc<Hub<T>>, shutdown: impl Future<Ou
     };
     let patience = hub.rules.borrow().drain;
     if tokio::time::timeout(patience, drained).await.is_err() {
-        tracing::warn!(open = hub.transfers.borrow().len(), "uploads were cut off by the stop");
+        tracing::warn!(open = hub.requests.get(), "uploads were cut off by the stop");
     }
 }
 
@@ -105,17 +108,21 @@ async fn follow_rules<T: Transport + 'static>(hub: &Rc<Hub<T>>, mut reload: mpsc
 }
 
 /// Tells the core what the kernel says of links.
-async fn follow_links<L: Links, T: Transport + 'static>(
-    hub: &Rc<Hub<T>>,
-    mut links: L,
-) -> Result<(), L::Error> {
+async fn follow_links<L: Links, T: Transport + 'static>(hub: &Rc<Hub<T>>, mut links: L) {
     loop {
-        match links.changed().await? {
-            LinkChange::Updated(facts) => hub.on_facts(facts),
-            LinkChange::Removed(name) => hub.on_removed(&name),
+        match links.changed().await {
+            Ok(LinkChange::Updated(facts)) => hub.on_facts(facts),
+            Ok(LinkChange::Removed(name)) => hub.on_removed(&name),
+            Err(error) => {
+                tracing::warn!(%error, "links are not followed; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
         }
     }
 }
+
+/// Between tries to hear of links: uploads go on meanwhile over those that are known.
+const RETRY: Duration = Duration::from_secs(1);
 
 impl<T: Transport + 'static> Hub<T> {
     /// The table's slot of a link.
@@ -141,24 +148,27 @@ impl<T: Transport + 'static> Hub<T> {
                 link = facts.name,
                 "more than {LINKS} links: ignored; name it in [links] ignore"
             );
+            self.excess.borrow_mut().insert(facts.name);
             return;
         };
+        self.excess.borrow_mut().remove(&facts.name);
         let spec = (self.rules.borrow().link_spec)(&facts);
         let (carrier, address, route) = (
             facts.carrier,
             facts.address.is_some(),
             facts.metric.is_some() && facts.trouble.is_none(),
         );
-        if let Some(trouble) = &facts.trouble {
+        let before = self.facts.borrow_mut()[usize::from(link.0)].replace(facts.clone());
+        if let Some(trouble) = &facts.trouble
+            && before.as_ref().is_none_or(|before| before.trouble != facts.trouble)
+        {
             tracing::warn!(link = facts.name, "{trouble}");
         }
-        let before = self.facts.borrow_mut()[usize::from(link.0)].replace(facts);
-        let moved = before.as_ref().is_some_and(|before| {
-            let facts = &self.facts.borrow()[usize::from(link.0)];
-            facts.as_ref().is_some_and(|facts| facts.address != before.address)
-        });
+        let moved = before.is_some_and(|before| before.address != facts.address);
         if moved || !(carrier && address && route) {
             self.connections.forget(link);
+            // What has left by it is known best now: that much may still arrive.
+            sampler::sample(self);
         }
         self.observe(link, Observation::Appeared(spec));
         self.observe(link, Observation::Facts { carrier, address, route });
@@ -179,6 +189,7 @@ impl<T: Transport + 'static> Hub<T> {
     }
 
     fn on_removed(self: &Rc<Self>, name: &str) {
+        self.excess.borrow_mut().remove(name);
         if let Some(link) = self.find_link(name) {
             self.observe(link, Observation::Vanished);
             self.connections.forget(link);

@@ -46,14 +46,14 @@ pub(crate) fn sample<T: Transport + 'static>(hub: &Rc<Hub<T>>) {
             continue;
         };
         read(seen, gauge, info);
-        let left = gauge.written.get().saturating_sub(u64::from(info.notsent_bytes));
+        let left = gauge.left(u64::from(info.notsent_bytes));
         if gauge.sent.replace(left) != left {
             sent.push((lane.transfer.clone(), *attempt, left));
         }
     }
     for (transfer, attempt, left) in sent {
         hub.feed(Event::Attempted { id: transfer.id, attempt, outcome: Outcome::Sent(left) });
-        transfer.on_sent(hub, left);
+        hub.release_sent(&transfer, left);
     }
     for (index, seen) in seen.into_iter().enumerate() {
         tell(hub, LinkId(index as u8), seen);

@@ -5,6 +5,8 @@
 //! noticing a cut.
 
 use core::cell::Cell;
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -61,9 +63,20 @@ impl Spool {
                     .custom_flags(libc::O_TMPFILE)
                     .open(&self.dir)
             })
+            .and_then(|file| set_aside(&file, size).map(|()| file))
             .map_err(SpoolError::Io)?;
         self.room.set(left);
         Ok(SpoolFile { file, reserved: Cell::new(size), spool: self.clone() })
+    }
+}
+
+/// Has the disk set the room aside, where the file system can: it is not found full in the middle.
+fn set_aside(file: &File, size: u64) -> io::Result<()> {
+    let length = i64::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    match fallocate(file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
+        Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
+        Err(Errno::EINVAL) if size == 0 => Ok(()),
+        set_aside => Ok(set_aside?),
     }
 }
 
@@ -120,6 +133,16 @@ mod tests {
         assert_eq!(back, [7; 700]);
         drop(file);
         assert_eq!(spool.room(), 1000);
+    }
+
+    #[test]
+    fn what_no_disk_has_is_refused_before_the_first_byte() {
+        let spool = Rc::new(Spool::new(std::env::temp_dir(), u64::MAX));
+
+        for size in [1 << 60, u64::MAX] {
+            assert!(matches!(spool.create(size), Err(SpoolError::Io(_))));
+        }
+        assert_eq!(spool.room(), u64::MAX);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! One upload's side of the driver: who sends it, what it is called, where its bytes are.
 
 use crate::spool::SpoolFile;
-use baton_core::{BLOCK_SIZE, UploadId, Verdict};
+use crate::upstream::Spoken;
+use baton_core::{BLOCK_SIZE, Failure, UploadId, Verdict};
 use core::cell::{Cell, RefCell};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -27,6 +28,15 @@ pub(crate) enum Body {
     Spool(SpoolFile),
 }
 
+/// What is known of an upload before it has an id.
+pub(crate) struct Proto {
+    pub(crate) name: String,
+    pub(crate) total: u64,
+    pub(crate) content_type: String,
+    pub(crate) credential: Credential,
+    pub(crate) client: String,
+}
+
 /// One upload.
 pub(crate) struct Transfer {
     pub(crate) id: UploadId,
@@ -37,30 +47,27 @@ pub(crate) struct Transfer {
     pub(crate) credential: Credential,
     /// Who sends it, for display.
     pub(crate) client: String,
+    /// What the upstream spoke when it was opened: it stays with that.
+    pub(crate) spoken: Spoken,
     pub(crate) body: Body,
     /// Bytes held, as lanes see it.
     received: watch::Sender<u64>,
+    /// Highest byte that was ever handed to a connection.
+    written: Cell<u64>,
     /// Offset of the oldest block.
     held_from: Cell<u64>,
     /// The upstream's URL for it, once it was created.
     pub(crate) location: RefCell<Option<String>>,
-    /// How often a PUT of it was begun.
-    pub(crate) tries: Cell<u32>,
+    /// Why the last try ended, if nothing was acknowledged since.
+    pub(crate) trouble: Cell<Option<Failure>>,
     /// Of what came, for upstreams that are asked what they hold.
     digest: RefCell<Sha256>,
     verdict: watch::Sender<Option<Verdict>>,
 }
 
 impl Transfer {
-    pub(crate) fn open(
-        id: UploadId,
-        name: String,
-        total: u64,
-        content_type: String,
-        credential: Credential,
-        client: String,
-        body: Body,
-    ) -> Self {
+    pub(crate) fn open(id: UploadId, proto: Proto, spoken: Spoken, body: Body) -> Self {
+        let Proto { name, total, content_type, credential, client } = proto;
         Self {
             id,
             name,
@@ -68,11 +75,13 @@ impl Transfer {
             content_type,
             credential,
             client,
+            spoken,
             body,
             received: watch::Sender::new(0),
+            written: Cell::new(0),
             held_from: Cell::new(0),
             location: RefCell::new(None),
-            tries: Cell::new(0),
+            trouble: Cell::new(None),
             digest: RefCell::default(),
             verdict: watch::Sender::new(None),
         }
@@ -98,14 +107,25 @@ impl Transfer {
         self.digest.replace(digest);
     }
 
-    /// SHA-256 of everything noted.
-    pub(crate) fn digest(&self) -> [u8; 32] {
-        self.digest.borrow().clone().finalize().into()
+    /// SHA-256 of the whole, once all of it came and was noted.
+    pub(crate) fn digest(&self) -> Option<[u8; 32]> {
+        let is_noted = !matches!(self.body, Body::Pool) && self.received() == self.total;
+        is_noted.then(|| self.digest.borrow().clone().finalize().into())
     }
 
     /// Follows what is held.
     pub(crate) fn watch_received(&self) -> watch::Receiver<u64> {
         self.received.subscribe()
+    }
+
+    /// A connection took bytes up to `offset`.
+    pub(crate) fn on_written(&self, offset: u64) {
+        self.written.set(self.written.get().max(offset));
+    }
+
+    /// Highest byte that can have left.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.get()
     }
 
     /// Offset of the oldest byte that the pool still holds.

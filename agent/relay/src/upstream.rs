@@ -40,6 +40,20 @@ impl Spoken {
     }
 }
 
+/// Who answered a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answerer {
+    /// A server that speaks tus, and whether its appends are a compare-and-swap.
+    Tus { fenced: bool },
+    /// A server that does not.
+    Other,
+    /// One in trouble, or a proxy before it: that speaks for the link, and says nothing of the
+    /// protocol.
+    Troubled,
+    /// What sends people elsewhere: no protocol is learned from it.
+    Portal,
+}
+
 /// What is known of the upstream.
 pub(crate) struct Upstream {
     wanted: Protocol,
@@ -66,18 +80,20 @@ impl Upstream {
         spoken.wait_for(Option::is_some).await.ok().and_then(|spoken| *spoken)
     }
 
-    /// A probe was answered: `tus` tells whether in tus, and whether with our fencing.
-    /// Returns whether the answer can have come from the upstream at all.
-    pub(crate) fn on_answer(&self, tus: Option<bool>) -> bool {
-        let said = match (self.wanted, tus) {
-            (Protocol::Put, _) => return true,
-            (Protocol::Tus | Protocol::Auto, Some(fenced)) => Spoken::Tus { fenced },
-            (Protocol::Tus, None) => return false,
+    /// A probe was answered. Returns whether that can have been the upstream at all.
+    pub(crate) fn on_answer(&self, by: Answerer) -> bool {
+        let said = match (self.wanted, by) {
+            // A file server may do with OPTIONS what it likes.
+            (Protocol::Put, _) | (_, Answerer::Troubled) => return true,
+            (Protocol::Tus | Protocol::Auto, Answerer::Tus { fenced }) => Spoken::Tus { fenced },
+            (Protocol::Tus, Answerer::Other) | (_, Answerer::Portal) => return false,
             // It has spoken tus over another link: this is somebody else, a captive portal say.
-            (Protocol::Auto, None) if matches!(self.spoken(), Some(Spoken::Tus { .. })) => {
+            (Protocol::Auto, Answerer::Other)
+                if matches!(self.spoken(), Some(Spoken::Tus { .. })) =>
+            {
                 return false;
             }
-            (Protocol::Auto, None) => Spoken::Put,
+            (Protocol::Auto, Answerer::Other) => Spoken::Put,
         };
         self.spoken.send_if_modified(|known| {
             let news = *known != Some(said);
@@ -154,4 +170,48 @@ fn query(
 /// Seconds since 1970: tokens expire by the wall clock.
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstream(protocol: Protocol) -> Upstream {
+        Upstream::new(&UpstreamSettings {
+            authority: "files.example".into(),
+            base: String::new(),
+            protocol,
+            tus_path: "/files/".into(),
+            connect_timeout: baton_core::Duration::from_secs(1),
+        })
+    }
+
+    #[test]
+    fn a_portal_teaches_no_protocol_and_is_not_the_upstream() {
+        for protocol in [Protocol::Auto, Protocol::Tus] {
+            let upstream = upstream(protocol);
+
+            assert!(!upstream.on_answer(Answerer::Portal));
+            assert_eq!(upstream.spoken(), None);
+        }
+    }
+
+    #[test]
+    fn a_server_in_trouble_speaks_for_the_link_and_teaches_no_protocol() {
+        let upstream = upstream(Protocol::Auto);
+
+        assert!(upstream.on_answer(Answerer::Troubled));
+        assert_eq!(upstream.spoken(), None);
+    }
+
+    #[test]
+    fn who_spoke_tus_once_is_not_believed_to_speak_only_put() {
+        let upstream = upstream(Protocol::Auto);
+
+        assert!(upstream.on_answer(Answerer::Other));
+        assert_eq!(upstream.spoken(), Some(Spoken::Put));
+        assert!(upstream.on_answer(Answerer::Tus { fenced: true }));
+        assert!(!upstream.on_answer(Answerer::Other));
+        assert_eq!(upstream.spoken(), Some(Spoken::Tus { fenced: true }));
+    }
 }

@@ -118,6 +118,9 @@ impl Service {
         upload: &Rc<Upload>,
         append: &Append,
     ) -> Result<(), Stop> {
+        if append.awaits {
+            upload.await_offset(append.offset).await;
+        }
         let body = length(append.content);
         let declares = append.declared_length;
         let offset =

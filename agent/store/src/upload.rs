@@ -6,11 +6,14 @@ use crate::{
     name::Name,
 };
 use baton_wire::tus::fence::{Fence, Verdict};
-use core::cell::{Cell, RefCell};
+use core::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 use std::{fs::File, io, os::unix::fs::FileExt, rc::Rc};
 use tokio::{
     sync::{Mutex, Notify},
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 /// An upload as the registry holds it. While it grows, its work file holds exactly
@@ -135,6 +138,19 @@ impl Upload {
         Ok(Turn { upload: Rc::clone(self), id, limit, reached: Cell::new(intent.offset) })
     }
 
+    /// Waits for the stored offset to grow to `offset`, as long as it grows. The bytes were sent
+    /// over a connection that is gone by now: what the network still holds of them arrives, or not.
+    pub(crate) async fn await_offset(&self, offset: u64) {
+        let end = Instant::now() + LANDING;
+        while self.state.get() == State::Growing
+            && self.stored() < offset
+            && self.touched.get().elapsed() < STILL
+            && Instant::now() < end
+        {
+            sleep(GLANCE).await;
+        }
+    }
+
     /// Ends the upload; whoever is appending is told.
     pub(crate) fn end(&self, state: State, now: Instant) {
         self.state.set(state);
@@ -194,6 +210,15 @@ impl Drop for Turn {
         self.upload.fence.borrow_mut().release(self.id);
     }
 }
+
+/// Bytes that come no sooner come no more. 20 ms: at 1 Mbit/s a full frame takes 12.
+const STILL: Duration = Duration::from_millis(20);
+
+/// The longest queue worth waiting for.
+const LANDING: Duration = Duration::from_secs(1);
+
+/// How late the end of such a wait may be noticed.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// Writes all it can; how much that was, and why it was not everything.
 fn write_at(file: &File, bytes: &[u8], start: u64) -> (usize, io::Result<()>) {

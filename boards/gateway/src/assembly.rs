@@ -89,7 +89,8 @@ fn link_spec(config: &Config, facts: &Facts) -> LinkSpec {
 fn policy(config: &Config) -> Policy {
     let resilience = &config.network_resilience;
     let pool = config.relay.pool_size.map_or_else(default_pool, |size| size.0);
-    let pool_blocks = u16::try_from(pool / BLOCK_SIZE as u64).unwrap_or(u16::MAX);
+    // The other half is the kernel's: until it is acknowledged, what leaves is in a socket too.
+    let pool_blocks = u16::try_from(pool / 2 / BLOCK_SIZE as u64).unwrap_or(u16::MAX);
     let calm = config.handoff.handoff_hysteresis;
     Policy {
         links: LinkPolicy {
@@ -141,8 +142,7 @@ fn default_pool() -> u64 {
 /// The default of `spool_size`: a quarter of what is free where the spool is to be.
 fn quarter_of_free(dir: &Path) -> u64 {
     let existing = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
-    statvfs(existing)
-        .map_or(0, |disk| disk.blocks_available() * disk.fragment_size() / 4)
+    statvfs(existing).map_or(0, |disk| disk.blocks_available() * disk.fragment_size() / 4)
 }
 
 /// Uploads of one class that may have a full window at once; more of them share.

@@ -159,11 +159,11 @@ pub(crate) enum DemoLinks {
 /// What `baton serve` takes.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// Where to listen [default: [server] listen_address]
+    /// Where to listen [default: server.listen_address]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Vec<SocketAddr>,
 
-    /// Where files are kept [default: [server] storage_path]
+    /// Where files are kept [default: server.storage_path]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 

@@ -22,7 +22,7 @@ fn a_file_arrives_whole_though_links_over_loopback_are_taken_away() {
 
 fn the_file_arrives(links: &str) {
     let folder = Folder::new(links);
-    let (file, hash) = folder.file("holiday.mp4", 6 << 20);
+    let (file, hash) = folder.file("holiday.mp4", 8 << 20);
 
     let output = folder.demo(&["--links", links, "--file", &file]).output().unwrap();
 
@@ -41,7 +41,10 @@ fn the_file_arrives(links: &str) {
 
 /// The table at the end.
 fn rows(told: &str) -> impl Iterator<Item = &str> {
-    told.lines().skip_while(|line| !line.trim_start().starts_with("AT ")).skip(1).take_while(|line| !line.is_empty())
+    told.lines()
+        .skip_while(|line| !line.trim_start().starts_with("AT "))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
 }
 
 #[test]
@@ -61,6 +64,25 @@ fn scripts_get_one_object_and_a_file_too_short_for_the_play_arrives_as_well() {
 }
 
 #[test]
+fn where_the_kernel_refuses_namespaces_it_says_so_and_plays_over_loopback() {
+    let folder = Folder::new("refused");
+    let (file, _) = folder.file("note.txt", 70_000);
+    let demo = folder.demo(&["--file", &file]);
+    let refuse = "echo 0 > /proc/sys/user/max_user_namespaces; exec \"$@\"";
+    let mut within = Command::new("unshare");
+    within.args(["--user", "--map-root-user", "sh", "-c", refuse, "sh"]);
+    within.arg(demo.get_program()).args(demo.get_args()).env("TMPDIR", folder.temp());
+
+    let output = within.stdin(Stdio::null()).output().expect("unshare (package util-linux) runs");
+
+    let told = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("user.max_user_namespaces=0"), "{told}");
+    assert!(told.contains("over loopback") && told.ends_with("SHA-256 equal\n"), "{told}");
+    assert_eq!(folder.left_behind(), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn without_a_file_of_that_name_it_does_not_begin() {
     let folder = Folder::new("missing");
 
@@ -74,10 +96,14 @@ fn without_a_file_of_that_name_it_does_not_begin() {
 fn interrupted_it_leaves_nothing_behind() {
     for links in ["kernel", "loopback"] {
         let folder = Folder::new("interrupted");
-        let (file, _) = folder.file("holiday.mp4", 6 << 20);
-        let mut demo = folder.demo(&["--links", links, "--file", &file]).stdout(Stdio::piped()).spawn().unwrap();
+        let (file, _) = folder.file("holiday.mp4", 8 << 20);
+        let mut demo = folder
+            .demo(&["--links", links, "--file", &file])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut told = BufReader::new(demo.stdout.take().unwrap()).lines();
-        told.find(|line| line.as_ref().unwrap().contains("holiday.mp4 10 %")).unwrap().unwrap();
+        told.find(|line| line.as_ref().unwrap().contains("pulls the cable")).unwrap().unwrap();
 
         Command::new("kill").args(["-INT", &demo.id().to_string()]).status().unwrap();
         let status = demo.wait().unwrap();
@@ -92,7 +118,8 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("baton-test-demo-{name}-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("baton-test-demo-{name}-{}", std::process::id()));
         fs::create_dir_all(path.join("tmp")).unwrap();
         Self(path)
     }
@@ -108,12 +135,16 @@ impl Folder {
 
     fn demo(&self, arguments: &[&str]) -> Command {
         let mut demo = Command::new(env!("CARGO_BIN_EXE_baton"));
-        demo.arg("demo").args(arguments).env("TMPDIR", self.0.join("tmp")).stdin(Stdio::null());
+        demo.arg("demo").args(arguments).env("TMPDIR", self.temp()).stdin(Stdio::null());
         demo
     }
 
+    fn temp(&self) -> PathBuf {
+        self.0.join("tmp")
+    }
+
     fn left_behind(&self) -> Vec<PathBuf> {
-        list(&self.0.join("tmp"))
+        list(&self.temp())
     }
 }
 

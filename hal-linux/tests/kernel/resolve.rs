@@ -104,6 +104,19 @@ fn question_leaves_by_the_link_it_is_for_and_is_asked_once() {
 }
 
 #[test]
+fn first_question_leaves_at_once() {
+    lab_test("first_question_leaves_at_once", async |lab| {
+        let _listener = lab.listen(UPSTREAM_V4);
+        let _server = Server::start(lab, Some(UPSTREAM_V4), 600);
+        let transport = transport("first", SERVERS, "");
+
+        let connect = timeout(Duration::from_millis(500), transport.connect(OTHER)).await;
+
+        assert!(connect.expect("only the second leaves a second later").is_ok());
+    });
+}
+
+#[test]
 fn silent_servers_leave_the_addresses_of_another_link() {
     lab_test("silent_servers_leave_the_addresses_of_another_link", async |lab| {
         let _listener = lab.listen(UPSTREAM_V4);

@@ -149,7 +149,7 @@ impl State {
 
     /// How every request is answered at the moment, if not on its merits.
     pub(super) fn refusal(&self) -> Option<(u16, Option<u32>)> {
-        let (until, status, retry_after_s) = self.refusal?;
+        let (until, status, retry_after_s) = self.refusal.filter(|_| !self.behaves)?;
         (baton_lab::now() < until).then_some((status, retry_after_s))
     }
 

@@ -103,7 +103,7 @@ impl Connection<'_> {
         let (id, whole) = (self.id, self.shared.script.drops_partial);
         let (mut held, mut is_fenced) = (Vec::new(), false);
         self.read_body(|state, bytes| {
-            is_fenced |= !state.files.get(path).is_some_and(|entry| entry.writer == Some(id));
+            is_fenced |= state.files.get(path).is_none_or(|entry| entry.writer != Some(id));
             match (is_fenced, whole) {
                 (true, _) => Ok(()),
                 (false, true) => {

@@ -1,10 +1,10 @@
 //! Clients that stop, dawdle or vanish.
 
-use crate::{MIB, put, quick, slow};
+use crate::{MIB, put, quick, slow, wait_for_uploads};
 use baton_lab::{Sandbox, now};
 use baton_tests::{Scene, Setup, wait_until};
+use core::time::Duration;
 use std::thread::sleep;
-use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -38,13 +38,16 @@ pub(crate) fn a_byte_a_second_is_served_and_holds_up_nobody(sandbox: &Sandbox) {
     let before = scene.holdings();
     let mut slow: Vec<_> = (0..8).map(|_| scene.raw()).collect();
     for (index, client) in slow.iter_mut().enumerate() {
-        client.say(format!("PUT /slow{index} HTTP/1.1\r\nHost: agent\r\nContent-Length: 6\r\n\r\n"));
+        client
+            .say(format!("PUT /slow{index} HTTP/1.1\r\nHost: agent\r\nContent-Length: 6\r\n\r\n"));
     }
 
     let file = scene.file("a.bin", 8 * MIB);
     let (begun, curl) = (now(), scene.curl(&file, "a.bin", &[]));
     for byte in ["s", "l", "o", "w"] {
-        slow.iter_mut().for_each(|client| drop(client.say(byte)));
+        for client in &mut slow {
+            client.say(byte);
+        }
         sleep(SECOND);
     }
     let (status, text) = scene.finish(curl);
@@ -52,7 +55,9 @@ pub(crate) fn a_byte_a_second_is_served_and_holds_up_nobody(sandbox: &Sandbox) {
     assert!(now() - begun < 5 * SECOND, "held up for {:?}", now() - begun);
     scene.assert_stored(&file, "a.bin");
     for byte in ["l", "y"] {
-        slow.iter_mut().for_each(|client| drop(client.say(byte)));
+        for client in &mut slow {
+            client.say(byte);
+        }
         sleep(SECOND);
     }
 
@@ -70,13 +75,17 @@ pub(crate) fn a_head_that_trickles_in_does_not_keep_a_seat(sandbox: &Sandbox) {
     let scene = Scene::new(sandbox, Setup { config, ..quick() });
     let before = scene.holdings();
     let mut seats: Vec<_> = (0..4).map(|_| scene.raw()).collect();
-    seats.iter_mut().for_each(|client| drop(client.say("PUT /never HTTP/1.1\r\nX-Slow: ")));
+    for client in &mut seats {
+        client.say("PUT /never HTTP/1.1\r\nX-Slow: ");
+    }
 
     let file = scene.file("a.bin", MIB);
     let (begun, curl) = (now(), scene.curl(&file, "a.bin", &[]));
     for _ in 0..8 {
         sleep(SECOND / 2);
-        seats.iter_mut().for_each(|client| drop(client.say("x")));
+        for client in &mut seats {
+            client.say("x");
+        }
     }
     let (status, text) = scene.finish(curl);
 
@@ -98,12 +107,7 @@ pub(crate) fn a_client_that_vanishes_leaves_nothing_behind(sandbox: &Sandbox) {
         for round in 0..3 {
             let mut curls: Vec<_> =
                 (0..4).map(|n| scene.curl(&file, &format!("{round}-{n}.bin"), &[])).collect();
-            wait_until("four uploads", 10 * SECOND, || {
-                let uploads = scene.command_json(&["uploads"])?;
-                let moving = |upload: &serde_json::Value| upload["received"].as_u64() > Some(100_000);
-                uploads.as_array()?.iter().all(moving).then_some(uploads.as_array()?.len())
-                    .filter(|count| *count == 4)
-            });
+            wait_for_uploads(&scene, 4, 100_000);
             for curl in &mut curls {
                 curl.kill().unwrap();
                 curl.wait().unwrap();
@@ -118,13 +122,9 @@ pub(crate) fn a_client_that_vanishes_leaves_nothing_behind(sandbox: &Sandbox) {
 
 /// What will never be finished does not fill the upstream's disk.
 pub(crate) fn assert_no_partials(scene: &Scene) {
-    let partials = || {
-        let entries = std::fs::read_dir(scene.stored(".baton")).unwrap().flatten();
-        entries.map(|entry| entry.file_name()).collect::<Vec<_>>()
-    };
     wait_until("partial uploads to go", 10 * SECOND, || {
-        let left = partials();
-        left.is_empty().then_some(()).ok_or(left).map_err(|left| eprintln!("{left:?}")).ok()
+        let left = std::fs::read_dir(scene.stored(".baton")).unwrap().count();
+        (left == 0).then_some(())
     });
 }
 

@@ -1,7 +1,7 @@
 //! Disks that are full, and spools that are too small.
 
 use crate::clients::assert_no_partials;
-use crate::{MIB, quick, slow};
+use crate::{MIB, quick, slow, wait_for_uploads};
 use baton_lab::Sandbox;
 use baton_tests::{Scene, Setup, Tmpfs, temp_dir};
 
@@ -62,7 +62,7 @@ pub(crate) fn a_file_larger_than_the_spool_survives_until_a_cut_and_then_names_t
     scene.assert_stored(&file, "whole.bin");
 
     let curl = scene.curl(&file, "cut.bin", &[]);
-    scene.wait_for_acceptance("cut.bin", MIB);
+    wait_for_uploads(&scene, 1, MIB);
     scene.lab.link("eth0").carrier(false).unwrap();
     let (status, text) = scene.finish(curl);
     assert_eq!(status, 502, "{text}\n{}", scene.agent.log());
@@ -70,4 +70,15 @@ pub(crate) fn a_file_larger_than_the_spool_survives_until_a_cut_and_then_names_t
     assert!(!scene.stored("cut.bin").exists());
     scene.lab.link("eth0").carrier(true).unwrap();
     scene.assert_goes_on(before);
+}
+
+pub(crate) fn a_spool_folder_that_can_not_be_is_told_at_start(sandbox: &Sandbox) {
+    let config = "relay.spool_dir = \"/proc/none\"\n".to_owned();
+    let scene = Scene::new(sandbox, Setup { protocol: "put", config, ..quick() });
+
+    let warnings = scene.status()["warnings"].to_string();
+    assert!(warnings.contains("no spool") && warnings.contains("spool_dir"), "{warnings}");
+    assert!(scene.agent.log().contains("spool_dir"), "{}", scene.agent.log());
+
+    scene.assert_goes_on(scene.holdings());
 }

@@ -12,8 +12,8 @@ pub(crate) enum Lane {
     Resting { until: Instant },
     /// The upload is being created; `due` is when a healthy link would have answered.
     Creating { attempt: Attempt, due: Instant, deadline: Instant },
-    /// The offset was asked for.
-    Asking { attempt: Attempt, due: Instant, deadline: Instant },
+    /// The offset was asked for, when `floor` was acknowledged already.
+    Asking { attempt: Attempt, floor: u64, due: Instant, deadline: Instant },
     /// It may append here, from `offset`.
     Ready { attempt: Attempt, offset: u64 },
     /// It appends, from this offset on.
@@ -125,11 +125,15 @@ impl Lane {
         }
     }
 
-    /// Has the driver drop it, if there is something to drop; it rests until then.
+    /// Has the driver drop it, if there is something to drop; it rests until then, or as long as
+    /// it was to rest anyway.
     pub(crate) fn drop_at(&mut self, until: Instant) {
         *self = match *self {
-            Self::Dropping { attempt, .. } => Self::Dropping { attempt, until },
-            Self::Idle | Self::Resting { .. } => Self::Resting { until },
+            Self::Dropping { attempt, until: rest } => {
+                Self::Dropping { attempt, until: until.max(rest) }
+            }
+            Self::Resting { until: rest } => Self::Resting { until: until.max(rest) },
+            Self::Idle => Self::Resting { until },
             Self::Creating { attempt, .. }
             | Self::Asking { attempt, .. }
             | Self::Ready { attempt, .. }

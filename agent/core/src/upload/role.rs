@@ -79,52 +79,68 @@ impl<const LINKS: usize> Upload<LINKS> {
     fn apply(&mut self, link: LinkId, role: Role, outlook: &Outlook<LINKS>) -> Option<Action> {
         let id = self.id;
         let lane = *self.lane(link);
-        let (next, action) = match (role, lane) {
-            (_, Lane::Dropping { attempt, until }) => {
-                (Lane::Resting { until }, Action::Drop { id, attempt, link })
-            }
-            (Role::Nothing, _) => {
+        if let Lane::Dropping { attempt, until } = lane {
+            *self.lane(link) = Lane::Resting { until };
+            return Some(Action::Drop { id, attempt, link });
+        }
+        let (next, action) = match role {
+            Role::Nothing => {
                 let attempt = lane.attempt()?;
                 (Lane::Idle, Action::Drop { id, attempt, link })
             }
-            (Role::Create | Role::Ask, Lane::Resting { until }) if outlook.now < until => {
-                return None;
-            }
-            (Role::Create, Lane::Idle | Lane::Resting { .. }) => {
+            Role::Create | Role::Ask if !lane.is_rested(outlook.now) => return None,
+            Role::Create => {
                 let attempt = self.fresh();
                 let (due, deadline) = self.bounds(link, outlook);
                 (Lane::Creating { attempt, due, deadline }, Action::Create { id, attempt, link })
             }
-            (Role::Ask, Lane::Idle | Lane::Resting { .. }) => {
+            Role::Ask => {
                 let attempt = self.fresh();
                 let (due, deadline) = self.bounds(link, outlook);
-                (Lane::Asking { attempt, due, deadline }, Action::Ask { id, attempt, link })
+                let floor = self.acked;
+                (Lane::Asking { attempt, floor, due, deadline }, Action::Ask { id, attempt, link })
             }
-            (Role::Carry, Lane::Ready { attempt, offset }) => {
-                self.start(link, offset, outlook.now);
-                (
-                    Lane::Appending { attempt, from: offset, heard: outlook.now },
-                    Action::Append { id, attempt, link, from: offset },
-                )
-            }
-            (Role::Carry, Lane::Holding { attempt, heard }) => {
-                let from = self.acked;
-                (Lane::Appending { attempt, from, heard }, Action::Unhold { id, attempt })
-            }
-            (Role::Carry, Lane::Drained { attempt }) => {
-                let from = self.acked;
-                (
-                    Lane::Appending { attempt, from, heard: outlook.now },
-                    Action::Unhold { id, attempt },
-                )
-            }
-            (Role::Hold, Lane::Appending { attempt, heard, .. }) => {
+            Role::Carry => self.take(link, lane, outlook.now)?,
+            Role::Hold => {
+                let Lane::Appending { attempt, heard, .. } = lane else { return None };
                 (Lane::Holding { attempt, heard }, Action::Hold { id, attempt })
             }
-            _ => return None,
         };
         *self.lane(link) = next;
         Some(action)
+    }
+
+    /// Has a lane append that does not yet, or no more.
+    fn take(&mut self, link: LinkId, lane: Lane, now: Instant) -> Option<(Lane, Action)> {
+        let id = self.id;
+        let (attempt, heard) = match lane {
+            Lane::Ready { attempt, offset } => {
+                // More may have been acknowledged over another link since it answered.
+                let from = offset.max(self.acked).max(self.take_landing());
+                self.start(link, from, now);
+                let action = Action::Append { id, attempt, link, from };
+                return Some((Lane::Appending { attempt, from, heard: now }, action));
+            }
+            Lane::Holding { attempt, heard } => (attempt, heard),
+            Lane::Drained { attempt } => (attempt, now),
+            Lane::Idle
+            | Lane::Resting { .. }
+            | Lane::Creating { .. }
+            | Lane::Asking { .. }
+            | Lane::Appending { .. }
+            | Lane::Dropping { .. } => return None,
+        };
+        if self.link() != Some(link) {
+            self.carrier = Some((link, heard));
+        }
+        let from = self.acked;
+        Some((Lane::Appending { attempt, from, heard }, Action::Unhold { id, attempt }))
+    }
+
+    /// Where to go on as if all that was sent would land. The upstream waits for it; if it does
+    /// not, the answer says where it ends. Pointless where there is nothing to send behind it.
+    fn take_landing(&mut self) -> u64 {
+        self.landing.take().filter(|end| *end < self.received).unwrap_or(0)
     }
 
     /// A lane begins to append: what it repeats is booked on the link that was left.
@@ -192,10 +208,11 @@ impl<const LINKS: usize> Upload<LINKS> {
         Attempt(self.attempts)
     }
 
-    /// Whether the upstream owes an acknowledgement. A replay is owed one answer, at the end;
-    /// before that, its progress is what leaves.
-    fn is_due(&self) -> bool {
-        self.received > if self.resumes() { self.acked } else { self.sent }
+    /// Whether the upstream owes something: the upload itself, or an acknowledgement. A replay is
+    /// owed one answer, at the end; before that, its progress is what leaves.
+    pub(super) fn is_due(&self) -> bool {
+        !self.created
+            || self.received > if self.resumes() { self.acked } else { self.sent }
             || self.received == self.spec.total
     }
 }

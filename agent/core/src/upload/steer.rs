@@ -75,12 +75,23 @@ impl<const LINKS: usize> Upload<LINKS> {
         if self.sent > 0 && !self.spec.replayable {
             return Course::Ended(Verdict::NotReplayable);
         }
-        match outlook.ranked().next() {
-            Some(link) if self.lane(link).is_rested(outlook.now) => {
+        // Each try of a server that cuts them all moves bytes: that is not progress.
+        if self.is_due()
+            && self.backoff.attempts() >= FRUITLESS_TRIES
+            && outlook.now.saturating_since(self.furthest.1) >= outlook.hold
+        {
+            return Course::Ended(Verdict::Stalled);
+        }
+        // One whose tries are cut rests longer each time: meanwhile the next has a turn.
+        let rested = outlook
+            .ranked()
+            .find(|link| !outlook.is_lost(*link) && self.lane(*link).is_rested(outlook.now));
+        match rested {
+            Some(link) => {
                 *self.lane(link) = Lane::Ready { attempt: self.fresh(), offset: 0 };
                 Course::Carried(link)
             }
-            Some(_) | None => Course::Seeking,
+            None => Course::Seeking,
         }
     }
 
@@ -92,9 +103,7 @@ impl<const LINKS: usize> Upload<LINKS> {
             return self.course;
         }
         if outlook.is_suspect(link) {
-            let may =
-                outlook.hedge && self.spec.resume == Resume::Fenced && outlook.has_standby(link);
-            return if may { Course::Doubted(link) } else { self.course };
+            return if self.may_doubt(link, outlook) { Course::Doubted(link) } else { self.course };
         }
         match outlook.active {
             // Not before the link that was taken has delivered: one move at a time.
@@ -107,6 +116,10 @@ impl<const LINKS: usize> Upload<LINKS> {
             }
             Some(_) | None => self.course,
         }
+    }
+
+    fn may_doubt(&self, link: LinkId, outlook: &Outlook<LINKS>) -> bool {
+        outlook.hedge && self.spec.resume == Resume::Fenced && outlook.has_standby(link)
     }
 
     fn doubt(&mut self, old: LinkId, outlook: &Outlook<LINKS>) -> Course {
@@ -152,6 +165,9 @@ impl<const LINKS: usize> Upload<LINKS> {
         if self.lane(from).is_out() || outlook.is_lost(from) {
             return self.leave(outlook);
         }
+        if outlook.is_suspect(from) && self.may_doubt(from, outlook) {
+            return Course::Doubted(from);
+        }
         if outlook.standing(to) != Standing::Sound || outlook.active != Some(to) {
             return Course::Carried(from);
         }
@@ -167,6 +183,16 @@ impl<const LINKS: usize> Upload<LINKS> {
     /// The carrier is no more: whatever was appending is dropped, answers are kept.
     fn leave(&mut self, outlook: &Outlook<LINKS>) -> Course {
         self.left = self.left.or(self.carrier);
+        self.landing = self
+            .carrier
+            .filter(|(carrier, _)| {
+                self.spec.resume == Resume::Fenced && outlook.standing(*carrier) == Standing::Gone
+            })
+            .map(|_| self.sent);
+        if !self.resumes() {
+            // All of it is due again.
+            self.waiting.get_or_insert(outlook.now);
+        }
         for lane in &mut self.lanes {
             if matches!(lane, Lane::Appending { .. } | Lane::Holding { .. } | Lane::Drained { .. })
             {
@@ -189,3 +215,7 @@ impl<const LINKS: usize> Upload<LINKS> {
             .filter(|link| !self.lanes[usize::from(link.0)].is_promising(outlook.now))
     }
 }
+
+/// Failed tries, none of which got further than an earlier one, before a replay is given up. A
+/// slow link needs longer than any bound on time for each, and may be cut a few times in a row.
+const FRUITLESS_TRIES: u32 = 5;

@@ -11,7 +11,7 @@ fn lanes() -> [Lane; 9] {
         Lane::Idle,
         Lane::Resting { until: at },
         Lane::Creating { attempt, due: at, deadline: at },
-        Lane::Asking { attempt, due: at, deadline: at },
+        Lane::Asking { attempt, floor: 0, due: at, deadline: at },
         Lane::Ready { attempt, offset: 5 },
         Lane::Appending { attempt, from: 5, heard: T0 },
         Lane::Holding { attempt, heard: T0 },
@@ -33,10 +33,16 @@ fn a_dropped_lane_tells_the_driver_only_if_there_is_something_to_drop() {
         let mut dropped = lane;
         dropped.drop_at(T0);
 
-        let expected = if matches!(lane, Lane::Idle | Lane::Resting { .. }) {
-            Lane::Resting { until: T0 }
-        } else {
-            Lane::Dropping { attempt: Attempt(7), until: T0 }
+        let expected = match lane {
+            Lane::Idle => Lane::Resting { until: T0 },
+            // Never sooner than it was to be.
+            Lane::Resting { .. } | Lane::Dropping { .. } => lane,
+            Lane::Creating { attempt, .. }
+            | Lane::Asking { attempt, .. }
+            | Lane::Ready { attempt, .. }
+            | Lane::Appending { attempt, .. }
+            | Lane::Holding { attempt, .. }
+            | Lane::Drained { attempt } => Lane::Dropping { attempt, until: T0 },
         };
         assert_eq!(dropped, expected);
     }

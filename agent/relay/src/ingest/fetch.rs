@@ -2,11 +2,12 @@
 
 use super::Request;
 use crate::connection::{Answer, Connection};
+use crate::connections::write_all;
 use crate::hub::Hub;
 use baton_core::{Duration, Failure, LinkId};
 use baton_hal::{Stream, Transport};
 use baton_wire::http::{Client, ClientEvent, Eof, Head, Method, Peer};
-use std::io::IoSlice;
+use baton_wire::percent;
 use std::rc::Rc;
 use tokio::net::TcpStream;
 
@@ -37,12 +38,21 @@ pub(super) async fn pass<T: Transport + 'static>(
     connection: &mut Connection<TcpStream>,
     request: Request,
 ) -> bool {
+    if let Err(error) = percent::name(&request.path) {
+        let text = format!("{error}\n");
+        return connection.answer(&Answer::text(error.status(), &text)).await.is_ok();
+    }
     let links: Vec<LinkId> = hub.core.borrow().links().ranked().collect();
     for link in links {
-        if let Ok(Ok(fetch)) =
-            tokio::time::timeout(FIRST_BYTE, Fetch::begin(hub, link, &request)).await
-        {
-            return fetch.relay(connection, request.method == "HEAD").await.is_ok();
+        match tokio::time::timeout(FIRST_BYTE, Fetch::begin(hub, link, &request)).await {
+            Ok(Ok(fetch)) => {
+                return fetch.relay(connection, request.method == "HEAD").await.is_ok();
+            }
+            Ok(Err(Failure::Refused(status))) => {
+                let text = "the token or the name is too long to be passed on\n";
+                return connection.answer(&Answer::text(status, text)).await.is_ok();
+            }
+            Ok(Err(_)) | Err(_) => {}
         }
     }
     let text = "no link reaches the upstream: try later\n";
@@ -63,7 +73,8 @@ impl<T: Transport + 'static> Fetch<T> {
         let stream = hub.connect(link).await?;
         let mut http = Client::new();
         let upstream = &hub.settings.upstream;
-        let target = format!("{}{}", upstream.base, request.target);
+        let query = request.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+        let target = format!("{}{}{query}", upstream.base, request.path);
         let mut head = [0; 4096];
         let method = if request.method == "HEAD" { Method::Head } else { Method::Get };
         let peer = Peer {
@@ -73,16 +84,9 @@ impl<T: Transport + 'static> Fetch<T> {
         let writer = Head::request(&mut head, method, &target, &peer)
             .keep_alive(false)
             .maybe("Range", request.range.as_ref());
-        let len = writer.finish().map_err(|_| Failure::Refused(414))?;
+        let len = writer.finish().map_err(|_| Failure::Refused(431))?;
         http.sent(method, 0).map_err(|_| Failure::Cut)?;
-        let mut unsent = &head[..len];
-        while !unsent.is_empty() {
-            stream.writable().await;
-            let wrote = stream
-                .try_write(&[IoSlice::new(unsent)])
-                .map_err(|error| hub.blame(link, &error))?;
-            unsent = &unsent[wrote.unwrap_or(0)..];
-        }
+        write_all(&*stream, &head[..len]).await.map_err(|error| hub.blame(link, &error))?;
         let mut fetch = Self { stream, http, input: Box::new([0; 16 * 1024]), unread: 0..0 };
         loop {
             match fetch.step().await? {

@@ -5,10 +5,10 @@ use crate::connection::{Answer, Connection, Ended, Incoming};
 use crate::hub::Hub;
 use crate::lane::abandon;
 use crate::spool::{SpoolError, SpoolFile};
-use crate::transfer::{Body, Credential, Transfer};
+use crate::transfer::{Body, Credential, Proto, Transfer};
 use crate::upstream::Spoken;
 use baton_core::token::Claim;
-use baton_core::{BLOCK_SIZE, Event, UploadSpec, Verdict};
+use baton_core::{BLOCK_SIZE, Event, Failure, UploadSpec, Verdict};
 use baton_hal::Transport;
 use baton_wire::http::Framing;
 use baton_wire::percent;
@@ -62,6 +62,7 @@ pub(super) async fn put<T: Transport + 'static>(
     request: Request,
     peer: SocketAddr,
 ) -> bool {
+    let _open = Open::new(hub);
     let (status, text) = match receive(hub, connection, request, peer).await {
         Ok(()) => (201, String::new()),
         Err(Refusal::Gone) => return false,
@@ -70,6 +71,23 @@ pub(super) async fn put<T: Transport + 'static>(
     let retry: &[(&str, &str)] = if status == 503 { &[("Retry-After", "30")] } else { &[] };
     let answer = Answer { headers: retry, ..Answer::text(status, &text) };
     connection.answer(&answer).await.is_ok()
+}
+
+/// One request that a stop waits for, until its answer has gone out.
+struct Open<'a, T: Transport>(&'a Hub<T>);
+
+impl<'a, T: Transport> Open<'a, T> {
+    fn new(hub: &'a Hub<T>) -> Self {
+        hub.requests.update(|count| count + 1);
+        Self(hub)
+    }
+}
+
+impl<T: Transport> Drop for Open<'_, T> {
+    fn drop(&mut self) {
+        self.0.requests.update(|count| count - 1);
+        self.0.room.notify_waiters();
+    }
 }
 
 async fn receive<T: Transport + 'static>(
@@ -81,9 +99,8 @@ async fn receive<T: Transport + 'static>(
     if hub.draining.get() {
         return Err(Refusal::Status(503, "the agent is shutting down".into()));
     }
-    let (path, query) = request.path_and_query();
-    let name =
-        percent::name(path).map_err(|error| Refusal::Status(error.status(), error.to_string()))?;
+    let name = percent::name(&request.path)
+        .map_err(|error| Refusal::Status(error.status(), error.to_string()))?;
     let name = name.as_str().to_owned();
     if !(hub.rules.borrow().takes)(&name) {
         return Err(Refusal::Status(
@@ -91,28 +108,32 @@ async fn receive<T: Transport + 'static>(
             "this kind of file is not taken: see [uploads] allowed_extensions".into(),
         ));
     }
-    let credential = credential::of(query, request.authorization.clone());
+    let credential = credential::of(request.query.as_deref(), request.authorization.clone());
     credential::admit(&hub.rules.borrow(), &credential).map_err(Refusal::forbidden)?;
-    let (length, spooled) = match connection.http().framing() {
+    let claim = Claim {
+        method: "PUT",
+        path: &name,
+        length: 0,
+        content_type: &request.content_type,
+        expires: 0,
+    };
+    let (total, spooled) = match connection.http().framing() {
         Framing::Length(length) => (length, None),
         Framing::None => (0, None),
         Framing::Chunked | Framing::UntilClose => {
             // Its length is not known: it is taken whole first, for a token signs the length.
+            credential::admit_unmeasured(&hub.rules.borrow(), &credential, claim)
+                .map_err(|why| Refusal::Status(411, why.to_owned()))?;
             connection.invite().await?;
             let file = hub.spool.create(0)?;
-            let (length, digest) = spool_whole(connection, &file).await?;
-            (length, Some((file, digest)))
+            let (total, digest) = spool_whole(connection, &file).await?;
+            (total, Some((file, digest)))
         }
     };
-    let claim = Claim {
-        method: "PUT",
-        path: &name,
-        length,
-        content_type: &request.content_type,
-        expires: 0,
-    };
+    let claim = Claim { length: total, ..claim };
     credential::check(&hub.rules.borrow(), &credential, claim).map_err(Refusal::forbidden)?;
-    let proto = Proto { name, length, content_type: request.content_type, credential, peer };
+    let (content_type, client) = (request.content_type, peer.to_string());
+    let proto = Proto { name, total, content_type, credential, client };
     let transfer = admit(hub, connection, proto, spooled).await?;
     let ended = pump(hub, connection, &transfer).await;
     close(hub, &transfer, ended.is_ok());
@@ -161,15 +182,6 @@ async fn spool_whole(
     }
 }
 
-/// What is known of an upload before it has an id.
-struct Proto {
-    name: String,
-    length: u64,
-    content_type: String,
-    credential: Credential,
-    peer: SocketAddr,
-}
-
 /// Waits for the upstream's protocol, a slot and its blocks: the client has not been invited yet.
 async fn admit<T: Transport + 'static>(
     hub: &Rc<Hub<T>>,
@@ -201,7 +213,7 @@ async fn admit<T: Transport + 'static>(
     let body = match (spooled, spoken) {
         (Some(file), _) => Body::Spool(file),
         (None, Spoken::Tus { .. }) => Body::Pool,
-        (None, Spoken::Put) => match hub.spool.create(proto.length) {
+        (None, Spoken::Put) => match hub.spool.create(proto.total) {
             Ok(file) => Body::Spool(file),
             Err(error) => {
                 tracing::warn!(upload = proto.name, %error, "relayed without replay: a cut will fail it");
@@ -210,11 +222,11 @@ async fn admit<T: Transport + 'static>(
         },
     };
     let spec = UploadSpec {
-        total: proto.length,
+        total: proto.total,
         resume: spoken.resume(),
         replayable: !matches!(body, Body::Passing),
     };
-    let transfer = Rc::new(Transfer::new(id, proto, body));
+    let transfer = Rc::new(Transfer::open(id, proto, spoken, body));
     hub.transfers.borrow_mut().insert(id, transfer.clone());
     tracing::info!(
         upload = transfer.name,
@@ -229,20 +241,6 @@ async fn admit<T: Transport + 'static>(
         arrived(hub, &transfer, transfer.total);
     }
     Ok(transfer)
-}
-
-impl Transfer {
-    fn new(id: baton_core::UploadId, proto: Proto, body: Body) -> Self {
-        Self::open(
-            id,
-            proto.name,
-            proto.length,
-            proto.content_type,
-            proto.credential,
-            proto.peer.to_string(),
-            body,
-        )
-    }
 }
 
 fn arrived<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64) {
@@ -276,6 +274,8 @@ async fn pump<T: Transport + 'static>(
         arrived(hub, transfer, offset);
     }
     tokio::select! {
+        // The verdict first: what is stored is not deleted because its client left in that moment.
+        biased;
         verdict = transfer.concluded() => settle(verdict, transfer),
         () = connection.gone() => Err(Refusal::Gone),
     }
@@ -331,7 +331,7 @@ fn settle(verdict: Verdict, transfer: &Transfer) -> Result<(), Refusal> {
     let (status, text) = match verdict {
         Verdict::Stored => return Ok(()),
         Verdict::Abandoned => return Err(Refusal::Gone),
-        Verdict::Refused(status) => (status, refused(status)),
+        Verdict::Refused(status) => (status, refused(status, &transfer.credential)),
         Verdict::Lost { acked, offset } => {
             let now = offset.map_or("nothing".into(), |offset| format!("{offset} bytes"));
             let text = format!(
@@ -348,7 +348,8 @@ fn settle(verdict: Verdict, transfer: &Transfer) -> Result<(), Refusal> {
             (502, text)
         }
         Verdict::Stalled => {
-            (503, "no link moved a byte for as long as [relay] hold allows: try later".into())
+            let trouble = stalled(transfer.trouble.get());
+            (503, format!("{trouble} for as long as [relay] hold allows: try later"))
         }
         Verdict::NotReplayable => (
             502,
@@ -362,15 +363,38 @@ fn settle(verdict: Verdict, transfer: &Transfer) -> Result<(), Refusal> {
     Err(Refusal::Status(status, text))
 }
 
-fn refused(status: u16) -> String {
-    match status {
-        401 | 403 => {
-            "the upstream refused the token: check that both have the same secret and token scheme"
+fn stalled(trouble: Option<Failure>) -> &'static str {
+    match trouble {
+        Some(Failure::Busy(_)) => "the upstream was busy",
+        Some(Failure::TimedOut) => "the upstream did not answer",
+        Some(Failure::Cut | Failure::Gone) => "no connection to the upstream lasted",
+        Some(Failure::Conflict { .. } | Failure::Absurd { .. } | Failure::Refused(_)) | None => {
+            "no link moved a byte"
+        }
+    }
+}
+
+fn refused(status: u16, credential: &Credential) -> String {
+    match (status, credential) {
+        (400 | 414, _) => "the upstream does not take a file of this name".into(),
+        (401 | 403, Credential::None) => {
+            "the upstream refused the agent's token: check that both have the same secret, token scheme and time"
                 .into()
         }
-        409 => "the upstream has another file of this name".into(),
-        413 => "the file is larger than the upstream takes".into(),
-        507 => "the upstream's disk is full".into(),
-        other => format!("the upstream refused with {other}"),
+        (401 | 403, Credential::Query(_) | Credential::Header(_)) => {
+            "the upstream refused the token that came with it: it is wrong, has expired, or is for \
+             another name, length or type"
+                .into()
+        }
+        (409, _) => "the upstream has another file of this name, or a broken part of this one: \
+                     delete that there, or use another name"
+            .into(),
+        (413, _) => "the file is larger than the upstream takes".into(),
+        (431, Credential::Query(_) | Credential::Header(_)) => {
+            "the token that came with it is too long to be passed on with this name and type".into()
+        }
+        (431, Credential::None) => "its name and media type are too long to be passed on".into(),
+        (507, _) => "the upstream's disk is full".into(),
+        (other, _) => format!("the upstream refused with {other}"),
     }
 }

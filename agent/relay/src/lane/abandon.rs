@@ -1,11 +1,11 @@
 //! What a vanished client left upstream is deleted, if that can be done at once; else it expires.
 
+use crate::connections::write_all;
 use crate::hub::Hub;
 use baton_core::Duration;
 use baton_hal::{Stream, Transport};
 use baton_wire::http::Peer;
 use baton_wire::tus::Client;
-use std::io::IoSlice;
 use std::rc::Rc;
 
 /// How long the upstream may take. Nobody waits for it.
@@ -24,12 +24,7 @@ async fn ask<T: Transport + 'static>(hub: &Rc<Hub<T>>, location: &str) -> Option
     let mut head = [0; 1024];
     let peer = Peer { authority: &hub.settings.upstream.authority, authorization: None };
     let len = tus.delete(&mut head, &peer, location).ok()?;
-    let mut unsent = &head[..len];
-    while !unsent.is_empty() {
-        stream.writable().await;
-        let wrote = stream.try_write(&[IoSlice::new(unsent)]).ok()?;
-        unsent = &unsent[wrote.unwrap_or(0)..];
-    }
+    write_all(&*stream, &head[..len]).await.ok()?;
     // The answer is awaited so that the close does not overtake the request.
     stream.readable().await;
     Some(())

@@ -1,11 +1,10 @@
 //! A lane in `put`: one PUT from the first byte, then proof that the upstream has the file.
 
 use super::{Lane, Order, Outbox};
-use crate::transfer::Body;
 use crate::upstream::sign;
 use baton_core::{Duration, Failure, Observation, Outcome};
 use baton_hal::{Stream, Transport};
-use baton_wire::http::Peer;
+use baton_wire::http::{Eof, Peer};
 use baton_wire::percent::Encoded;
 use baton_wire::put::client::Found;
 use baton_wire::put::{Answer, Client, Put};
@@ -20,26 +19,30 @@ pub(super) async fn run<T: Transport + 'static>(
     lane: &Lane<T>,
     mut orders: mpsc::Receiver<Order>,
 ) -> Result<(), Failure> {
-    let stream = lane.connect().await?;
+    let Some((stream, early)) = lane.open(&mut orders).await? else { return Ok(()) };
     let mut session = Session {
         lane,
         stream,
         put: Client::new(),
         out: Outbox::default(),
         next: 0,
+        is_repeat: false,
         stage: Stage::Idle,
     };
+    for order in early {
+        session.obey(order)?;
+    }
     let mut received = lane.transfer.watch_received();
     let ended = loop {
-        if let Err(failure) = session.prove().await {
+        if let Err(failure) = session.prove(&mut orders).await {
             break Err(failure);
         }
         let stream = session.stream.clone();
         let step = tokio::select! {
+            // Orders first: a lane that was dropped says and believes nothing more.
+            biased;
             order = orders.recv() => match order {
-                Some(Order::Append { .. }) => session.begin(),
-                // A replay neither creates nor asks, and is never moved in the middle.
-                Some(Order::Create | Order::Ask | Order::Hold | Order::Unhold) => Ok(()),
+                Some(order) => session.obey(order),
                 None => break Ok(()),
             },
             () = stream.readable() => session.read(),
@@ -50,7 +53,9 @@ pub(super) async fn run<T: Transport + 'static>(
             break Err(failure);
         }
     };
-    let is_clean = session.stage == Stage::Proved;
+    let is_clean = session.stage == Stage::Proved
+        && session.put.ready().is_ok()
+        && session.put.eof() == Eof::Idle;
     lane.disconnect(session.stream, is_clean);
     ended
 }
@@ -78,13 +83,23 @@ struct Session<'a, T: Transport> {
     out: Outbox,
     /// Next byte of the body to write.
     next: u64,
+    /// A try before this one has written the whole body.
+    is_repeat: bool,
     stage: Stage,
 }
 
 impl<T: Transport + 'static> Session<'_, T> {
+    fn obey(&mut self, order: Order) -> Result<(), Failure> {
+        match order {
+            Order::Append { .. } => self.begin(),
+            // A replay neither creates nor asks, and is never moved in the middle.
+            Order::Create | Order::Ask | Order::Hold | Order::Unhold => Ok(()),
+        }
+    }
+
     fn begin(&mut self) -> Result<(), Failure> {
         let transfer = &self.lane.transfer;
-        transfer.tries.set(transfer.tries.get() + 1);
+        self.is_repeat = transfer.written() == transfer.total;
         let (target, authorization) = self.target("PUT");
         let put = Put {
             target: &target,
@@ -95,7 +110,8 @@ impl<T: Transport + 'static> Session<'_, T> {
         let authority = &self.lane.hub.settings.upstream.authority;
         let peer = Peer { authority, authorization: authorization.as_deref() };
         let client = &mut self.put;
-        self.out.refill(|out| client.put(out, &peer, &put).ok())?;
+        self.out.refill(|out| client.put(out, &peer, &put))?;
+        self.lane.gauge.begin(self.next);
         self.stage = Stage::Sending;
         Ok(())
     }
@@ -122,7 +138,8 @@ impl<T: Transport + 'static> Session<'_, T> {
         let body = self.out.wrote(wrote);
         self.next += body;
         self.put.wrote_body(body);
-        self.lane.gauge.written.set(self.next);
+        self.lane.transfer.on_written(self.next);
+        self.lane.gauge.wrote(wrote as u64 - body, body);
         Ok(())
     }
 
@@ -165,12 +182,14 @@ impl<T: Transport + 'static> Session<'_, T> {
 
     /// A status proves nothing: a portal says 200 to everything, and 409 is said of a broken
     /// file too. The server is asked for the length of what it holds.
-    async fn prove(&mut self) -> Result<(), Failure> {
+    async fn prove(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<(), Failure> {
         let Stage::Unproved { status } = self.stage else { return Ok(()) };
-        if self.next < self.lane.transfer.total {
-            // The connection still owes body bytes: ask on another.
+        if self.put.ready().is_err() {
+            // The connection still owes body bytes, or the server ends it: ask on another.
             self.stream.abort();
-            self.stream = self.lane.connect().await?;
+            // Of orders that come meanwhile none is for a PUT that was answered; the end comes again.
+            let Some((stream, _)) = self.lane.open(orders).await? else { return Ok(()) };
+            self.stream = stream;
             self.put = Client::new();
         }
         self.stage = Stage::Proving { status };
@@ -178,19 +197,19 @@ impl<T: Transport + 'static> Session<'_, T> {
         let authority = &self.lane.hub.settings.upstream.authority;
         let peer = Peer { authority, authorization: authorization.as_deref() };
         let client = &mut self.put;
-        self.out.refill(|out| client.head(out, &peer, &target).ok())
+        self.out.refill(|out| client.head(out, &peer, &target))
     }
 
     /// What the server holds: the same by its digest, or else by its length.
     fn on_found(&mut self, found: &Found) -> Result<(), Failure> {
         let Stage::Proving { status } = self.stage else { return Ok(()) };
         let transfer = &self.lane.transfer;
-        let is_same = match found.sha256 {
-            Some(digest) => digest == transfer.digest(),
-            // Somebody else's file may have that length: after a try of ours, it is ours.
-            None => {
-                found.length == Some(transfer.total) && (status != 409 || transfer.tries.get() > 1)
-            }
+        let is_same = match found.sha256.zip(transfer.digest()) {
+            Some((theirs, ours)) => theirs == ours,
+            // A portal's empty page is as long as an empty file.
+            None if transfer.total == 0 && !matches!(status, 201 | 204) => false,
+            // Somebody else's file may have that length: after a whole try of ours, it is ours.
+            None => found.length == Some(transfer.total) && (status != 409 || self.is_repeat),
         };
         match (is_same, status) {
             (true, _) => {
@@ -204,44 +223,28 @@ impl<T: Transport + 'static> Session<'_, T> {
     }
 
     fn on_refusal(&mut self, status: u16, retry_after_s: Option<u32>) -> Result<(), Failure> {
-        if let Stage::Proving { status: put } = self.stage {
-            // It does not answer HEAD. "Created" is then as much proof as it gives; a bare 200 is none.
-            if put == 201 && matches!(status, 401 | 403 | 405 | 501) {
-                self.stage = Stage::Proved;
-                self.lane.report(Outcome::Proved);
-                return Ok(());
-            }
-            return Err(Failure::Refused(if put == 409 { 409 } else { 502 }));
+        // It does not answer HEAD. "Created" is then as much proof as it gives; a bare 200 is none.
+        if self.stage == (Stage::Proving { status: 201 }) && matches!(status, 401 | 403 | 405 | 501)
+        {
+            self.stage = Stage::Proved;
+            self.lane.report(Outcome::Proved);
+            return Ok(());
         }
         let later = Duration::from_secs(u64::from(retry_after_s.unwrap_or(0)));
-        Err(match status {
-            408 | 423 | 429 | 500 | 502 | 503 | 504 => Failure::Busy(later),
-            300..400 => {
+        Err(match (status, self.stage) {
+            (408 | 423 | 429 | 500 | 502 | 503 | 504, _) => Failure::Busy(later),
+            (_, Stage::Proving { status: 409 }) => Failure::Refused(409),
+            (_, Stage::Proving { .. }) => Failure::Refused(502),
+            (300..400, _) => {
                 self.lane.hub.observe(self.lane.link, Observation::Impostor);
                 Failure::Cut
             }
-            _ => Failure::Refused(status),
+            (_, _) => Failure::Refused(status),
         })
     }
 
     fn impostor(&self) -> Result<(), Failure> {
         self.lane.hub.observe(self.lane.link, Observation::Impostor);
         Err(Failure::Cut)
-    }
-}
-
-impl crate::transfer::Transfer {
-    /// Bytes up to `offset` have left. Where nothing is kept for a replay, their blocks are free.
-    pub(crate) fn on_sent<T: Transport + 'static>(
-        &self,
-        hub: &Rc<crate::hub::Hub<T>>,
-        offset: u64,
-    ) {
-        if matches!(self.body, Body::Passing) {
-            let mut core = hub.core.borrow_mut();
-            if self.release_below(offset, |id| core.release_block(id)) {
-                hub.room.notify_waiters();
-            }
-        }
     }
 }

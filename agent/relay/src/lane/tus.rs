@@ -2,9 +2,9 @@
 
 use super::{Lane, Order, Outbox};
 use crate::upstream::sign;
-use baton_core::{Duration, Failure, Observation, Outcome};
+use baton_core::{Duration, Failure, Observation, Outcome, Resume};
 use baton_hal::{Stream, Transport};
-use baton_wire::http::{Error as HttpError, Peer};
+use baton_wire::http::{Eof, Error as HttpError, NotSent, Peer};
 use baton_wire::tus::{Answer, Append, Client, Create, Refused, Verb};
 use core::ops::Range;
 use std::rc::Rc;
@@ -35,6 +35,8 @@ pub(super) async fn run<T: Transport + 'static>(
         session.report_drained();
         let stream = session.stream.clone();
         let step = tokio::select! {
+            // Orders first: a lane that was dropped says and believes nothing more.
+            biased;
             order = orders.recv() => match order {
                 Some(order) => session.obey(order).await,
                 None => break Ok(()),
@@ -47,7 +49,10 @@ pub(super) async fn run<T: Transport + 'static>(
             break Err(failure);
         }
     };
-    let is_clean = session.is_clean();
+    if ended.is_ok() {
+        session.hear_out().await;
+    }
+    let is_clean = session.is_reusable() && session.tus.eof() == Eof::Idle;
     lane.disconnect(session.stream, is_clean);
     ended
 }
@@ -70,7 +75,12 @@ struct Session<'a, T: Transport> {
     out: Outbox,
     /// What is still to be written of the append under way.
     body: Range<u64>,
+    /// Appends without an answer that were sent behind one that was refused.
+    void: usize,
     mode: Mode,
+    /// The next append is the first one here: what was sent over the link that was left may
+    /// still be landing.
+    takes: bool,
 }
 
 impl<'a, T: Transport + 'static> Session<'a, T> {
@@ -81,7 +91,9 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
             tus: Client::new(),
             out: Outbox::default(),
             body: 0..0,
+            void: 0,
             mode: Mode::Quiet,
+            takes: false,
         }
     }
 
@@ -90,10 +102,13 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
             Order::Create => self.create(),
             Order::Ask => self.ask(),
             Order::Append { from } => {
-                if !self.is_clean() {
+                if self.is_fenced() && self.tus.ready() != Err(NotSent::Closing) {
+                    self.void = self.unanswered();
+                } else if !self.is_reusable() {
                     self.reconnect().await?;
                 }
                 self.mode = Mode::Appending { next: from };
+                self.takes = true;
                 Ok(())
             }
             Order::Hold => {
@@ -111,13 +126,22 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
         }
     }
 
-    /// Appends that are under way on the old connection are void: the upstream refused one.
+    /// A server that fences refuses what is under way behind a refused append in good order;
+    /// of others, who knows.
+    fn is_fenced(&self) -> bool {
+        let spoken = self.lane.hub.upstream.spoken();
+        spoken.is_some_and(|spoken| spoken.resume() == Resume::Fenced)
+    }
+
+    /// Appends that are under way on the old connection are void: the upstream refused one, or
+    /// takes no more there.
     async fn reconnect(&mut self) -> Result<(), Failure> {
         self.stream.abort();
         self.stream = self.lane.connect().await?;
         self.tus = Client::new();
         self.out = Outbox::default();
         self.body = 0..0;
+        self.void = 0;
         Ok(())
     }
 
@@ -135,14 +159,14 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
         };
         let peer = Peer { authority: &upstream.authority, authorization: signed.header.as_deref() };
         let tus = &mut self.tus;
-        self.out.refill(|out| tus.create(out, &peer, &create).ok())
+        self.out.refill(|out| tus.create(out, &peer, &create))
     }
 
     fn ask(&mut self) -> Result<(), Failure> {
         let location = self.location()?;
         let peer = self.peer();
         let tus = &mut self.tus;
-        self.out.refill(|out| tus.head(out, &peer, &location).ok())
+        self.out.refill(|out| tus.head(out, &peer, &location))
     }
 
     /// The upload's URL stands for its token.
@@ -169,17 +193,22 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
         let window = u64::from(limits.window_bytes);
         let part = (window / 4).clamp(PART.start, PART.end).min(u64::from(limits.chunk_bytes));
         let held = transfer.received().saturating_sub(next);
-        let room = (acked + window).saturating_sub(next);
+        // Where the window is smaller than that of the link that was left, one part has room anyway.
+        let least = if self.unanswered() == 0 { part } else { 0 };
+        let room = (acked + window).saturating_sub(next).max(least);
         let len = held.min(room).min(part);
         let is_worth_it = len == part || next + len == transfer.total || self.unanswered() == 0;
         if len == 0 || !is_worth_it {
             return Ok(());
         }
         let location = self.location()?;
-        let append = Append { target: &location, offset: next, length: len, declare_length: None };
+        let awaits = core::mem::take(&mut self.takes);
+        let append =
+            Append { target: &location, offset: next, length: len, declare_length: None, awaits };
         let peer = self.peer();
         let tus = &mut self.tus;
-        self.out.refill(|out| tus.append(out, &peer, &append).ok())?;
+        self.out.refill(|out| tus.append(out, &peer, &append))?;
+        self.lane.gauge.begin(next);
         self.body = next..next + len;
         self.mode = Mode::Appending { next: next + len };
         Ok(())
@@ -187,7 +216,7 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
 
     fn report_drained(&mut self) {
         if let Mode::Held { next, reported: false } = self.mode
-            && self.is_clean()
+            && self.is_answered()
         {
             self.mode = Mode::Held { next, reported: true };
             self.lane.report(Outcome::Drained);
@@ -199,8 +228,9 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
         let body = self.out.wrote(wrote);
         self.body.start += body;
         self.tus.wrote_body(body);
+        self.lane.gauge.wrote(wrote as u64 - body, body);
         if body > 0 {
-            self.lane.gauge.written.set(self.body.start);
+            self.lane.transfer.on_written(self.body.start);
         }
         Ok(())
     }
@@ -223,8 +253,11 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
                 None => None,
             };
             rest = &rest[used..];
+            let is_void = said.is_some() && self.void > 0;
+            self.void -= usize::from(is_void);
             match said {
                 Some(Said::Outcome(outcome)) => self.lane.report(outcome),
+                Some(Said::Refused(Refused { status: 409, .. })) if is_void => {}
                 Some(Said::Refused(refused)) => self.on_refusal(refused)?,
                 Some(Said::Nothing) => {}
                 None if rest.is_empty() => return Ok(()),
@@ -238,6 +271,7 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
         let is_create = matches!(refused.verb, Verb::Create { .. });
         Err(match (refused.status, refused.offset) {
             (409, Some(offset)) if !is_create => {
+                self.lane.vouch(offset)?;
                 // Appends behind this one are refused for the same reason: one report is enough.
                 if self.mode != Mode::Quiet {
                     self.mode = Mode::Quiet;
@@ -269,9 +303,34 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
         !self.out.pending().is_empty() || !self.body.is_empty()
     }
 
+    /// Where another link answered first: the answer that nobody waits for any more leaves a
+    /// connection as good as new, for the next time.
+    async fn hear_out(&mut self) {
+        let is_asking = self.tus.outstanding().all(|verb| verb == Verb::Head);
+        if self.has_output() || !is_asking {
+            return;
+        }
+        let timeout = self.lane.hub.core.borrow().policy().links.probe_timeout;
+        let answered = async {
+            while !self.is_answered() {
+                self.stream.readable().await;
+                if self.read().is_err() {
+                    return;
+                }
+            }
+        };
+        // Without an answer it is not kept.
+        let _ = tokio::time::timeout(timeout, answered).await;
+    }
+
     /// Nothing is unanswered and nothing half written.
-    fn is_clean(&self) -> bool {
+    fn is_answered(&self) -> bool {
         !self.has_output() && self.unanswered() == 0
+    }
+
+    /// The same, and the server takes another request.
+    fn is_reusable(&self) -> bool {
+        self.is_answered() && self.tus.ready().is_ok()
     }
 }
 
@@ -283,6 +342,12 @@ enum Said {
 }
 
 impl<T: Transport + 'static> Lane<T> {
+    /// The upstream can't hold what was never written: to believe it would leave a hole.
+    fn vouch(&self, offset: u64) -> Result<(), Failure> {
+        let is_possible = offset <= self.transfer.written();
+        if is_possible { Ok(()) } else { Err(Failure::Absurd { offset }) }
+    }
+
     fn understand(&self, answer: Answer<'_>) -> Result<Said, Failure> {
         Ok(match answer {
             Answer::Created { location, .. } => {
@@ -295,8 +360,14 @@ impl<T: Transport + 'static> Lane<T> {
                 self.transfer.location.replace(Some(target.as_str().to_owned()));
                 Said::Outcome(Outcome::Created)
             }
-            Answer::Offset { offset, .. } => Said::Outcome(Outcome::Offset(offset)),
-            Answer::Appended { offset } => Said::Outcome(Outcome::Acked(offset)),
+            Answer::Offset { offset, .. } => {
+                self.vouch(offset)?;
+                Said::Outcome(Outcome::Offset(offset))
+            }
+            Answer::Appended { offset } => {
+                self.vouch(offset)?;
+                Said::Outcome(Outcome::Acked(offset))
+            }
             Answer::Refused(refused) => Said::Refused(refused),
             Answer::Impostor { status, .. } => {
                 tracing::warn!(

@@ -94,14 +94,15 @@ impl<const HEAD: usize> Client<HEAD> {
         self.send(head, Method::Put, put.length)
     }
 
-    /// Asks what is there.
+    /// Asks what is there, and for its digest: a server may know one and tell it only when asked.
     pub fn head(
         &mut self,
         out: &mut [u8],
         peer: &Peer<'_>,
         target: &str,
     ) -> Result<usize, NotSent> {
-        let head = Head::request(out, Method::Head, target, peer);
+        let head = Head::request(out, Method::Head, target, peer)
+            .header("Want-Repr-Digest", "sha-256=1");
         self.send(head, Method::Head, 0)
     }
 

@@ -1,6 +1,6 @@
 //! The asking end: one connection, its requests pipelined.
 
-use super::{CONTENT_TYPE, Extensions, VERSION};
+use super::{AWAIT, CONTENT_TYPE, Extensions, VERSION};
 use crate::{
     base64::Encoded,
     http::{self, ClientEvent, Eof, Error, Head, Headers, Method, NotSent, Peer, ResponseHead},
@@ -35,6 +35,8 @@ pub struct Append<'a> {
     pub length: u64,
     /// The length of the whole file, if it was not known before and is now.
     pub declare_length: Option<u64>,
+    /// Whether to wait while the stored offset grows towards this one ([`AWAIT`]).
+    pub awaits: bool,
 }
 
 /// A request, to know its answer by.
@@ -193,10 +195,11 @@ impl<const HEAD: usize, const DEPTH: usize> Client<HEAD, DEPTH> {
         peer: &Peer<'_>,
         append: &Append<'_>,
     ) -> Result<usize, NotSent> {
-        let Append { target, offset, length, declare_length } = *append;
+        let Append { target, offset, length, declare_length, awaits } = *append;
         let head = start(out, Method::Patch, target, peer)
             .header("Upload-Offset", offset)
             .maybe("Upload-Length", declare_length)
+            .maybe(AWAIT, awaits.then_some(1))
             .header("Content-Type", CONTENT_TYPE)
             .body_length(length);
         self.send(head, Method::Patch, Verb::Append { offset, length }, length)

@@ -1,6 +1,6 @@
 //! The receiving end: what a request asks for, and how it is answered.
 
-use super::{CONTENT_TYPE, Extensions, Metadata, VERSION, metadata::MetadataError};
+use super::{AWAIT, CONTENT_TYPE, Extensions, Metadata, VERSION, metadata::MetadataError};
 use crate::http::{Framing, Method, RequestHead, Unfit, date::Date, write::Head};
 use core::fmt;
 
@@ -38,6 +38,8 @@ pub struct Append {
     pub content: Framing,
     /// The length of the whole file, where it is declared now.
     pub declared_length: Option<u64>,
+    /// Whether to wait while the stored offset grows towards this one ([`AWAIT`]).
+    pub awaits: bool,
 }
 
 /// Why a request is not even looked at.
@@ -170,6 +172,7 @@ impl Append {
             offset: number(head, "Upload-Offset")?.ok_or(Refusal::Number)?,
             content: content(head)?,
             declared_length: number(head, "Upload-Length")?,
+            awaits: head.headers.get(AWAIT) == Some(b"1"),
         })
     }
 }

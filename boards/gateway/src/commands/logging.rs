@@ -5,12 +5,14 @@ use std::io::IsTerminal;
 use tracing::level_filters::LevelFilter;
 
 /// Starts logging. Colours only on a terminal that wants them: journald and logd keep the text.
+/// A log that nobody reads any more is no reason to stop: by default the library panics then.
 pub(crate) fn start(level: Level) {
     tracing_subscriber::fmt()
         .compact()
         .with_max_level(filter(level))
         .with_ansi(std::io::stderr().is_terminal() && !crate::draw::is_colour_refused())
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .init();
 }
 

@@ -20,7 +20,8 @@ pub(crate) fn on_hangup(globals: &Globals) -> io::Result<mpsc::Receiver<Rules>> 
             match rules {
                 Ok(rules) => {
                     tracing::info!(
-                        "configuration read again; addresses, sizes and the upstream stay until a restart"
+                        "configuration read again; addresses, sizes, max_clients, the upstream, [links] ignore and \
+                         the logging level stay until a restart"
                     );
                     if send.send(rules).await.is_err() {
                         return;

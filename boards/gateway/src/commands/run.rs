@@ -103,7 +103,8 @@ pub(crate) async fn agent_on<L: Links + 'static, T: Transport + 'static>(
     let parts =
         Parts { settings, listeners, control, links, transport, origin, warnings, reload, seed };
     tracing::info!(listen = ?config.relay.listen, upstream, "baton {}", env!("CARGO_PKG_VERSION"));
-    baton_relay::run(parts, stop).await.map_err(|e| Failure::No(e.to_string()))
+    baton_relay::run(parts, stop).await;
+    Ok(())
 }
 
 fn links_options(config: &Config, family: Family) -> LinksOptions {
@@ -128,6 +129,6 @@ fn family_of(host: &str) -> Family {
     }
 }
 
-/// Unsent bytes in a socket: two blocks, enough to keep a link busy between two wake-ups, and
-/// little to send twice.
-const NOTSENT_LOWAT: u32 = 32 * 1024;
+/// Unsent bytes in a socket: one block keeps a link busy between two wake-ups, is little to send
+/// twice, and is what 64 clients have room for in the kernel's half of the pool.
+const NOTSENT_LOWAT: u32 = 16 * 1024;

@@ -11,8 +11,7 @@ const INSTALLED: [&str; 2] = ["/etc/baton/baton.toml", "/etc/config/baton"];
 
 /// The configuration named, else the one installed, else the defaults; and a verdict on each key.
 pub(crate) fn report(globals: &Globals) -> Result<Report, Failure> {
-    let installed = || INSTALLED.iter().map(Path::new).find(|path| path.exists());
-    let Some(path) = globals.config.as_deref().or_else(installed) else {
+    let Some(path) = path(globals) else {
         return Ok(Config::from_toml(""));
     };
     let text = std::fs::read_to_string(path)
@@ -20,13 +19,20 @@ pub(crate) fn report(globals: &Globals) -> Result<Report, Failure> {
     Ok(if is_uci(&text) { uci::read(&text) } else { Config::from_toml(&text) })
 }
 
+fn path(globals: &Globals) -> Option<&Path> {
+    let installed = || INSTALLED.iter().map(Path::new).find(|path| path.exists());
+    globals.config.as_deref().or_else(installed)
+}
+
 /// The configuration, for a command that acts on it.
 pub(crate) fn config(globals: &Globals) -> Result<Config, Failure> {
     let report = report(globals)?;
-    let mistakes = report.mistakes();
-    report.config.ok_or_else(|| {
-        Failure::No(format!("{mistakes} mistakes in the configuration: `baton check` names them"))
-    })
+    let name = path(globals).unwrap_or(Path::new("")).display();
+    let mut refused = format!("configuration {name} is refused");
+    for refusal in report.refusals() {
+        refused.push_str(&format!("\n{refusal}"));
+    }
+    report.config.ok_or(Failure::No(refused))
 }
 
 /// Where the agent listens. A configuration with mistakes is no reason not to ask it.

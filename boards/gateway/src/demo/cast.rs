@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::media;
 use baton_config::Config;
 use baton_core::{Duration, LinkPolicy};
-use baton_relay::Origin;
+use baton_relay::{Origin, Settings};
 use baton_store::{Options, Secret, Store};
 use baton_wire::percent::Encoded;
 use core::future::pending;
@@ -45,16 +45,14 @@ pub(super) async fn enter(world: &World, folder: &Folder) -> Result<Cast, Failur
     let Ok(address) = bound.await else {
         return Err(upstream.ended().await.err().unwrap_or_else(left));
     };
-    let text = format!(
-        "[relay]\nlisten = '{}'\nspool_dir = '{}'\nspool_size = '64MB'\n\
-         [upstream]\nurl = 'http://{address}'\n\
-         [security]\nsecret = '{secret}'\n\
-         [network_resilience]\nswitch_threshold_packet_loss = '2.0'\n",
+    let config = format!(
+        "[relay]\nlisten = '{}'\nspool_size = '64MB'\n\
+         [upstream]\nurl = 'http://{address}'\n[security]\nsecret = '{secret}'\n",
         world.lan(),
-        folder.spool().display(),
     );
-    let (socket, others) = (folder.socket(), world.lines().map(|lines| (lines.view(), address)));
-    let relay = Actor::start(world, Place::Gateway, move || relay(text, socket, others));
+    let (socket, spool) = (folder.socket(), folder.spool());
+    let others = world.lines().map(|lines| (lines.view(), address));
+    let relay = Actor::start(world, Place::Gateway, move || relay(config, spool, socket, others));
     let mut cast = Cast { relay, upstream, agent: Agent::new(folder.socket()) };
     let answers = async {
         while cast.agent.ask("/v1/status").await.is_err() {
@@ -96,18 +94,15 @@ async fn serve(options: Options, tell: oneshot::Sender<SocketAddr>) -> Result<()
 
 /// The agent, on the kernel's links unless others are given.
 async fn relay(
-    text: String,
+    config: String,
+    spool_dir: PathBuf,
     socket: PathBuf,
     others: Option<(View, SocketAddr)>,
 ) -> Result<(), Failure> {
-    let config = Config::from_toml(&text).config.ok_or_else(left)?;
-    let mut settings = assembly::settings(&config)?;
-    settings.rules.policy.links = LinkPolicy {
-        up_delay: UP_DELAY,
-        hold_down: HOLD_DOWN,
-        quality_interval: QUALITY_INTERVAL,
-        ..settings.rules.policy.links
-    };
+    let config = Config::from_toml(&config).config.ok_or_else(left)?;
+    let mut settings = Settings { spool_dir, ..assembly::settings(&config)? };
+    let links = &mut settings.rules.policy.links;
+    *links = hasten(*links);
     match others {
         None => agent(&config, settings, never(), &socket, pending()).await,
         Some((view, upstream)) => {
@@ -120,24 +115,34 @@ async fn relay(
     }
 }
 
-/// What the show does not wait for in full: see [`LinkPolicy::DEFAULT`].
-const UP_DELAY: Duration = Duration::from_secs(1);
-const HOLD_DOWN: Duration = Duration::from_secs(2);
-const QUALITY_INTERVAL: Duration = Duration::from_millis(500);
+/// Cuts the agent's patience short, for the show.
+fn hasten(usual: LinkPolicy) -> LinkPolicy {
+    LinkPolicy {
+        up_delay: Duration::from_secs(1),
+        hold_down: Duration::from_secs(2),
+        quality_interval: Duration::from_millis(500),
+        loss_max_ppm: 20_000,
+        ..usual
+    }
+}
 
-/// How the agent's timers differ from those of `baton run`.
+/// What is cut short, for people.
 pub(super) fn haste() -> String {
     let usual = LinkPolicy::DEFAULT;
-    let seconds = |time: Duration| time.as_secs_f64();
+    let here = hasten(usual);
     format!(
-        "Patience is short, for the show: a link is trusted after {} s (else {}), refused for {} s after a\n\
-         failure (else {}), judged every {} s (else {}) and bad from 2 % loss (else 5).\n",
-        seconds(UP_DELAY),
-        seconds(usual.up_delay),
-        seconds(HOLD_DOWN),
-        seconds(usual.hold_down),
-        seconds(QUALITY_INTERVAL),
-        seconds(usual.quality_interval),
+        "For the show, the agent is less patient than usual:\n  \
+           it trusts a link {:?} after it came up, not {:?},\n  \
+           avoids one for {:?} after it failed, not {:?},\n  \
+           judges quality every {:?}, not {:?}, and finds {} % loss bad, not {} %.\n",
+        here.up_delay,
+        usual.up_delay,
+        here.hold_down,
+        usual.hold_down,
+        here.quality_interval,
+        usual.quality_interval,
+        here.loss_max_ppm / 10_000,
+        usual.loss_max_ppm / 10_000,
     )
 }
 
@@ -160,7 +165,11 @@ pub(super) async fn upload(
         Connection::to_server(&host, agent.port(), authority).await.map_err(|e| trouble(&e))?;
     let mut file = tokio::fs::File::from_std(file);
     let reply = connection.put(&upload, &mut file, |_| ()).await.map_err(|e| trouble(&e))?;
-    if reply.is_success() { Ok(()) } else { Err(trouble(&reply.complaint())) }
+    match reply.status {
+        200..300 => Ok(()),
+        507 => Err(trouble(&format!("{}; name a folder with room in TMPDIR", reply.complaint()))),
+        _ => Err(trouble(&reply.complaint())),
+    }
 }
 
 /// What agent and upstream share, in hexadecimal.

@@ -12,14 +12,12 @@ use crate::snapshot::{Snapshot, Status};
 use baton_core::{Duration, Instant};
 use baton_hal::Clock;
 use core::future::pending;
+use core::pin::pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 
-/// How often the agent is asked: what a link carries within that is a few percent of the file.
+/// How often the agent is asked and the picture is drawn.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// How often the picture is drawn.
-const DRAW: Duration = Duration::from_millis(150);
 
 /// How long the client waits for all links to be healthy.
 const OVERTURE: Duration = Duration::from_secs(5);
@@ -38,7 +36,7 @@ pub(super) struct Show<'a> {
     /// When the client came.
     began: Instant,
     view: View,
-    last: Status,
+    last: Snapshot,
 }
 
 /// Who watches.
@@ -46,7 +44,6 @@ enum View {
     Terminal {
         screen: Screen,
         picture: Picture,
-        drawn: Instant,
     },
     Pipe {
         picture: Picture,
@@ -73,15 +70,17 @@ impl<'a> Show<'a> {
         let clock = Clock::start();
         let start = clock.now();
         let picture = Picture::new(start);
-        let view = match Screen::open() {
-            _ if is_silent => View::Nobody,
-            Some(screen) => View::Terminal { screen, picture, drawn: start },
-            None => View::Pipe { picture },
+        let view = match is_silent {
+            true => View::Nobody,
+            false => match Screen::open() {
+                Some(screen) => View::Terminal { screen, picture },
+                None => View::Pipe { picture },
+            },
         };
         let start_ms =
             SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
         let (client, script) = (None, Script::new(source.size));
-        let last = Status::default();
+        let last = Snapshot::default();
         Self {
             source,
             world,
@@ -100,26 +99,27 @@ impl<'a> Show<'a> {
     /// Until the client has its answer.
     pub(super) async fn run(mut self) -> Result<Ending, Failure> {
         let patience = self.world.patience(self.source.size);
-        let too_long = sleep(patience);
-        tokio::pin!(too_long);
+        let mut too_long = pin!(sleep(patience));
         loop {
-            let client = self.client.as_mut();
             tokio::select! {
-                stored = async { match client { Some(client) => client.ended().await, None => pending().await } } => {
-                    stored?;
-                    break;
-                }
+                stored = answer(&mut self.client) => break stored?,
                 failure = self.cast.missing() => return Err(failure),
                 () = &mut too_long => {
                     let seconds = patience.as_secs();
-                    return Err(Failure::No(format!("the upload did not end in {seconds} s: please report it")));
+                    let text = format!("the upload did not end in {seconds} s: please report it");
+                    return Err(Failure::No(text));
                 }
                 () = sleep(LOOK) => self.look().await?,
             }
         }
         let took = self.clock.now().saturating_since(self.began);
-        self.look().await?;
-        Ok(Ending { status: self.last, took, start_ms: self.start_ms, left: self.script.left() })
+        self.look_back().await?;
+        Ok(Ending {
+            status: self.last.status,
+            took,
+            start_ms: self.start_ms,
+            left: self.script.left(),
+        })
     }
 
     async fn look(&mut self) -> Result<(), Failure> {
@@ -130,12 +130,23 @@ impl<'a> Show<'a> {
         {
             self.let_client_in(now, &snapshot.status)?;
         }
-        let step = snapshot.uploads.first().and_then(|upload| self.script.poll(upload));
+        let step = self.script.poll(&snapshot);
         if let Some(step) = step {
             self.world.change(step.link, step.change)?;
         }
-        self.last.clone_from(&snapshot.status);
+        self.last = snapshot.clone();
         self.view.show(now, snapshot, step.map(|step| step.note))
+    }
+
+    /// The end: the client was told that the upstream has all of it.
+    async fn look_back(&mut self) -> Result<(), Failure> {
+        let mut snapshot = snapshot(&self.cast.agent).await?;
+        snapshot.uploads.clone_from(&self.last.uploads);
+        for upload in &mut snapshot.uploads {
+            upload.acked = self.source.size;
+        }
+        self.last = snapshot.clone();
+        self.view.show(self.clock.now(), snapshot, None)
     }
 
     fn let_client_in(&mut self, now: Instant, status: &Status) -> Result<(), Failure> {
@@ -148,6 +159,14 @@ impl<'a> Show<'a> {
         self.client = Some(Actor::start(self.world, Place::Lan, part));
         self.began = now;
         Ok(())
+    }
+}
+
+/// What the client was told, once there is a client.
+async fn answer(client: &mut Option<Actor<()>>) -> Result<(), Failure> {
+    match client {
+        Some(client) => client.ended().await,
+        None => pending().await,
     }
 }
 
@@ -165,16 +184,13 @@ impl View {
         note: Option<&str>,
     ) -> Result<(), Failure> {
         let (Self::Terminal { picture, .. } | Self::Pipe { picture }) = self else { return Ok(()) };
-        let is_news = note.is_some() || snapshot.uploads.is_empty();
-        note.inspect(|note| picture.note(now, note));
+        if let Some(note) = note {
+            picture.note(now, note);
+        }
         picture.observe(now, snapshot);
         match self {
-            Self::Terminal { screen, picture, drawn } => {
-                if is_news || now.saturating_since(*drawn) >= DRAW {
-                    *drawn = now;
-                    screen.show(&picture.frame(screen.style())).map_err(unheard)?;
-                }
-                Ok(())
+            Self::Terminal { screen, picture } => {
+                screen.show(&picture.frame(screen.style())).map_err(unheard)
             }
             Self::Pipe { picture } => picture.news().iter().try_for_each(|line| print(line)),
             Self::Nobody => Ok(()),

@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 struct Plan {
     name: &'static str,
     class: Class,
-    /// Its rate, in units of [`unit`].
+    /// Its rate, in units of [`unit()`].
     share: u64,
     /// One way.
     delay: Duration,
@@ -41,8 +41,8 @@ impl Plan {
             delay: self.delay,
             jitter: self.jitter,
             rate: Rate::Bps(rate),
-            // 20 ms of it, and ten full frames at least.
-            queue_bytes: (rate / 8 / 50).max(16 * 1024) as usize,
+            // As home routers have, and enough that the search for the rate loses little.
+            queue_bytes: (unit / 32) as usize,
             ..Shape::default()
         }
     }
@@ -52,10 +52,10 @@ impl Plan {
     }
 }
 
-/// Bits a second in a share: so much that a file takes as long as one of 48 MiB does on 10 Mbit/s
-/// a share, down to what a slow link has.
+/// Bits a second in a share: less for a short file, that there be something to see, and never more
+/// than the emulator carries with ease on a small machine.
 fn unit(size: u64) -> u64 {
-    (size * 8 / 40).clamp(1_000_000, 10_000_000)
+    (size / 6).clamp(4_000_000, 8_000_000)
 }
 
 /// Whether there are namespaces, and if not, why.
@@ -89,6 +89,7 @@ fn rehearsal() -> Option<String> {
     trial.args(["demo", "--links", "rehearsal"]).stdin(Stdio::null()).stderr(Stdio::null());
     match trial.output() {
         Ok(done) if done.status.success() => None,
+        Ok(done) if done.stdout.is_empty() => Some(format!("a trial ended with {}", done.status)),
         Ok(done) => Some(String::from_utf8_lossy(&done.stdout).trim().to_owned()),
         Err(error) => Some(format!("run /proc/self/exe: {error}")),
     }
@@ -118,8 +119,7 @@ fn lab(sandbox: &Sandbox, unit: u64) -> Result<Lab, LabError> {
 const SEED: u64 = 1;
 
 /// What gives a user namespaces.
-const MEND: &str = "allow unprivileged user namespaces (sysctl user.max_user_namespaces, \
-    kernel.apparmor_restrict_unprivileged_userns), or run it as root";
+const MEND: &str = "allow unprivileged user namespaces, or run it as root";
 
 /// Where someone plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,12 +168,12 @@ impl World {
     pub(super) fn description(&self) -> String {
         let mut text = match &self.stage {
             Stage::Namespaces(_) => {
-                "Three links, as network interfaces in namespaces of this process's own:\n"
+                "Three links, as interfaces in network namespaces of this process's own:\n"
                     .to_owned()
             }
             Stage::Loopback { why, .. } => format!(
-                "Three links, emulated over loopback: there are no network namespaces here, {why}.\n\
-                 Agent, receiving end and client are the same. For real interfaces: {MEND}.\n"
+                "There are no network namespaces here:\n  {why}\nFor real interfaces, {MEND}.\n\
+                 Three links, emulated over loopback; all else is the same:\n"
             ),
         };
         for plan in &PLANS {

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use fake::{Folder, Play, Request, tcp, unix};
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -352,12 +352,15 @@ fn what_serve_takes_is_stored_whole_and_its_end_is_orderly() {
     let other = folder.file("other", "another");
     let photo = folder.file("a b.jpg", vec![42; 3 << 20]);
     let dir = folder.path("stored");
-    let mut serve = Command::new(env!("CARGO_BIN_EXE_baton"))
-        .args(["serve", "--listen", "127.0.0.1:0", "--dir", &dir, "--secret-file", &secret])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let log = BufReader::new(serve.stderr.take().unwrap());
+    let mut serve = Running(
+        Command::new(env!("CARGO_BIN_EXE_baton"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--dir", &dir, "--secret-file", &secret])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    // Once the address is known, nobody reads the log any more: that stops nothing.
+    let log = BufReader::new(serve.0.stderr.take().unwrap());
     let address = log.lines().find_map(|line| {
         let line = line.unwrap();
         Some(line.split_once("address=")?.1.trim().to_owned())
@@ -372,9 +375,9 @@ fn what_serve_takes_is_stored_whole_and_its_end_is_orderly() {
     assert_eq!(friend.status.code(), Some(0), "{}", text(&friend.stderr));
     let stored = std::fs::read(folder.path("stored/a b.jpg")).unwrap();
     assert!(stored == vec![42; 3 << 20]);
-    let pid = serve.id().to_string();
+    let pid = serve.0.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert_eq!(serve.wait().unwrap().code(), Some(0));
+    assert_eq!(serve.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -394,6 +397,16 @@ fn check_says_of_every_configuration_whether_it_can_run() {
     let uci = baton(&["check", "--config", &uci]);
     assert_eq!(uci.status.code(), Some(0), "{}", text(&uci.stdout));
     assert!(text(&uci.stdout).contains("relay.hold = 2m"), "{}", text(&uci.stdout));
+}
+
+/// A process that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// An agent that answers with the texts above.

@@ -3,7 +3,7 @@ use crate::tus::Extension;
 
 const PEER: Peer<'_> = Peer { authority: "h:1080", authorization: None };
 const APPEND: Append<'_> =
-    Append { target: "/files/1", offset: 100, length: 50, declare_length: None };
+    Append { target: "/files/1", offset: 100, length: 50, declare_length: None, awaits: false };
 
 type Small = Client<512, 3>;
 
@@ -93,6 +93,15 @@ fn requests_carry_what_they_need_and_nothing_else() {
         text(&out, length),
         "DELETE /files/1 HTTP/1.1\r\nHost: h:1080\r\nTus-Resumable: 1.0.0\r\n\r\n"
     );
+}
+
+#[test]
+fn an_append_may_ask_the_server_to_wait_for_its_offset() {
+    let (mut client, mut out) = (Small::new(), [0; 512]);
+
+    let length = client.append(&mut out, &PEER, &Append { awaits: true, ..APPEND });
+
+    assert!(text(&out, length).contains("\r\nUpload-Offset: 100\r\nUpload-Await: 1\r\n"));
 }
 
 #[test]

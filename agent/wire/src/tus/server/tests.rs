@@ -19,9 +19,15 @@ fn every_request_is_understood() {
     let create =
         |length, content, metadata| Ok(Request::Create(Create { length, content, metadata }));
     let append = |offset, content, declared_length| {
-        Ok(Request::Append(Append { offset, content, declared_length }))
+        Ok(Request::Append(Append { offset, content, declared_length, awaits: false }))
     };
-    let cases: [(String, Result<Request<'_>, Refusal>); 13] = [
+    let awaiting =
+        Append { offset: 5, content: Framing::None, declared_length: None, awaits: true };
+    let cases: [(String, Result<Request<'_>, Refusal>); 14] = [
+        (
+            format!("PATCH /1 HTTP/1.1\r\n{TUS}{BYTES}Upload-Offset: 5\r\nUpload-Await: 1\r\n"),
+            Ok(Request::Append(awaiting)),
+        ),
         ("OPTIONS * HTTP/1.1\r\n".into(), Ok(Request::Options)),
         (format!("HEAD /1 HTTP/1.1\r\n{TUS}"), Ok(Request::Head)),
         (format!("DELETE /1 HTTP/1.1\r\n{TUS}"), Ok(Request::Terminate)),
@@ -263,6 +269,7 @@ fn round_trip(piece: usize) {
             offset,
             length: bytes.len() as u64,
             declare_length: None,
+            awaits: false,
         };
         let length = client.append(&mut out, &peer, &append).unwrap();
         sent.extend_from_slice(&out[..length]);
