@@ -51,7 +51,7 @@ section! {
         /// `token`, only those that bring a valid token.
         auth: Auth = "lan";
         /// How long a client waits with every link down, before it gets 503.
-        hold: Duration = "5m", "0s" to "24h" of Duration;
+        hold: Duration = "5m", "1s" to "24h" of Duration;
         /// Clients served at once; each costs at most 64 KB. More wait to be accepted.
         max_clients: u32 = "64", "1" to "1024" of u32;
         /// Memory for bytes on their way: half of it set aside at start, half for the kernel's copies;

@@ -1,15 +1,18 @@
 //! One upload across links: which link carries it, from which offset, and when it ends.
 //!
 //! ```text
-//!              a lane answered                silence, and the upstream fences
-//!   Seeking ───────────────────▶ Carried ─────────────────────────▶ Doubted
-//!    ▲  ▲ ▲                      ▲  ▲  │                            │   │
-//!    │  │ │       no answer yet, │  │  │ active link is another     │   │ a standby
-//!    │  │ │      old link alive  │  │  ▼                            │   │ answered
-//!    │  │ └──────────────────────┼──┼─ Returning ◀──────────────┐   │   ▼
-//!    │  │                        │  └──── drained               └─ Hedged
-//!    │  └─ carrier lost ─────────┴──────────────────────────────── old link gone,
-//!    └──── from any course                                         or alive again
+//! Seeking   ─▶ Carried     a link answered
+//! Carried   ─▶ Doubted     it is silent, the upstream fences, and a standby is sound
+//!           ─▶ Returning   another link is active, sound and rested
+//! Doubted   ─▶ Carried     it was heard again
+//!           ─▶ Hedged      a sound standby answered
+//! Hedged    ─▶ Carried     old link out or not active any more; or new one out, or taken too late
+//!           ─▶ Doubted     new link out or silent too, while the old one is silent
+//!           ─▶ Returning   old link heard again, after the new one delivered
+//! Returning ─▶ Carried     what was begun is answered; or the way back is closed
+//!           ─▶ Doubted     silent, as above
+//! any       ─▶ Seeking     no link carries it any more
+//!           ─▶ Ended       there is a verdict
 //! ```
 //!
 //! *Ask*: [`Course::Seeking`] and [`Course::Doubted`] ask for the offset on the links that may

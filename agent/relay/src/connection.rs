@@ -154,6 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// read and thrown away; where it is too long for that, an error says that the connection
     /// is to be closed.
     pub(crate) async fn answer(&mut self, answer: &Answer<'_>) -> io::Result<()> {
+        // RFC 9110 section 9.3.2: what HEAD is told of a body is its length.
+        let is_head = self.http.head().method == "HEAD";
         let must_close = self.http.discard(DISCARDED) == Drain::MustClose;
         let mut head = [0; 1024];
         let mut writer = Head::response(&mut head, answer.status)
@@ -165,7 +167,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let len = writer.finish().map_err(|_| io::Error::other("answer head does not fit"))?;
         self.write(&head[..len]).await?;
-        self.write(answer.body).await?;
+        if !is_head {
+            self.write(answer.body).await?;
+        }
         if must_close {
             self.linger().await;
             return Err(io::Error::other("the rest of the body is too long to be thrown away"));
@@ -225,5 +229,33 @@ impl<'a> Answer<'a> {
             headers: &[],
             body: body.as_bytes(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn told(request: &str) -> String {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let mut connection = Connection::new(server, Duration::from_secs(1));
+        client.write_all(request.as_bytes()).await.expect("room");
+
+        connection.next_request().await.expect("a request");
+        connection.answer(&Answer::text(403, "no\n")).await.expect("room");
+
+        drop(connection);
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.expect("text");
+        said
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_answer_to_head_has_no_body() {
+        let get = told("GET /a HTTP/1.1\r\nHost: agent\r\n\r\n").await;
+        let head = told("HEAD /a HTTP/1.1\r\nHost: agent\r\n\r\n").await;
+
+        assert!(get.ends_with("\r\n\r\nno\n"), "{get}");
+        assert_eq!(get.strip_suffix("no\n"), Some(&*head));
     }
 }

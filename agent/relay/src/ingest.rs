@@ -77,17 +77,19 @@ async fn respond<T: Transport + 'static>(
     interface: Option<&str>,
 ) -> bool {
     let request = Request::of(&connection.http().head());
-    if let Some(door) = hub.strangers_door(peer, interface) {
-        // Tokens are checked for uploads only: what is read is let through to the LAN alone.
-        let is_checked = hub.rules.borrow().require_token && request.method == "PUT";
-        if !is_checked {
-            tracing::warn!(%peer, link = door, "request from a link refused");
-            let text = format!(
-                "this address is on an uplink: only LAN clients are served; if {door} is the LAN, name it in [links] \
-                 ignore; to take uploads from others set [relay] auth = \"token\"\n"
-            );
-            return connection.answer(&Answer::text(403, &text)).await.is_ok();
-        }
+    // Tokens are checked for uploads alone: a GET from outside would make this an open proxy.
+    let shows_token = hub.rules.borrow().require_token && request.method == "PUT";
+    if !shows_token && hub.is_stranger(peer, interface) {
+        tracing::warn!(%peer, link = interface, "request from a link refused");
+        let cure = match interface {
+            Some(link) => format!("if {link} is the LAN, name it in [links] ignore"),
+            None => "the kernel does not tell by which interface it came".to_owned(),
+        };
+        let text = format!(
+            "this address is on an uplink: only LAN clients are served; {cure}; to take uploads from others set \
+             [relay] auth = \"token\"\n"
+        );
+        return connection.answer(&Answer::text(403, &text)).await.is_ok();
     }
     match request.method.as_str() {
         "PUT" => receive::put(hub, connection, request, peer).await,
@@ -143,16 +145,12 @@ async fn refuse(connection: &mut Connection<TcpStream>, ended: Ended) {
 }
 
 impl<T: Transport + 'static> Hub<T> {
-    /// The link that a stranger comes in by, also while it leads nowhere. Who comes in by an
-    /// interface that can't be told is one, unless from this machine.
-    fn strangers_door<'a>(&self, peer: SocketAddr, interface: Option<&'a str>) -> Option<&'a str> {
+    /// Whether a client comes in by a link, also while that leads nowhere. Where its interface
+    /// can't be told, it does, unless it is on this machine.
+    fn is_stranger(&self, peer: SocketAddr, interface: Option<&str>) -> bool {
         match interface {
-            Some(name) => self.is_link(name).then_some(name),
-            None => (!peer.ip().to_canonical().is_loopback()).then_some("its interface"),
+            Some(name) => self.find_link(name).is_some() || self.excess.borrow().contains(name),
+            None => !peer.ip().to_canonical().is_loopback(),
         }
-    }
-
-    fn is_link(&self, name: &str) -> bool {
-        self.find_link(name).is_some() || self.excess.borrow().contains(name)
     }
 }

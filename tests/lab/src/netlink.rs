@@ -1,6 +1,9 @@
 //! What `ip link`, `ip address` and `ip route` do, as netlink messages of our own (rtnetlink(7)).
 
-use core::net::IpAddr;
+use core::{
+    net::IpAddr,
+    sync::atomic::{AtomicU32, Ordering},
+};
 use nix::{
     errno::Errno,
     libc,
@@ -54,14 +57,18 @@ impl Netlink {
     }
 
     /// Creates a veth pair between this namespace and another (or the same).
+    ///
+    /// No two ends have the same index: such a pair the kernel takes for hardware, and tells of a
+    /// lost carrier up to a second late (`linkwatch_urgent_event` in `net/core/link_watch.c`).
     pub(crate) fn add_veth(&self, name: &str, peer: End<'_>) -> Result<(), Errno> {
-        let mut message = Message::new(libc::RTM_NEWLINK, CREATE_NEW, &interface(0, 0));
+        let [index, peer_index] = [(); 2].map(|()| NEXT_INDEX.fetch_add(1, Ordering::Relaxed));
+        let mut message = Message::new(libc::RTM_NEWLINK, CREATE_NEW, &interface(index, 0, 0));
         message.text(libc::IFLA_IFNAME, name);
         message.nest(libc::IFLA_LINKINFO, |info| {
             info.text(libc::IFLA_INFO_KIND, "veth");
             info.nest(libc::IFLA_INFO_DATA, |data| {
                 data.nest(VETH_INFO_PEER, |end| {
-                    end.0.extend_from_slice(&interface(0, 0));
+                    end.0.extend_from_slice(&interface(peer_index, 0, 0));
                     end.text(libc::IFLA_IFNAME, peer.name);
                     end.attribute(libc::IFLA_NET_NS_FD, &peer.namespace.as_raw_fd().to_ne_bytes());
                 });
@@ -73,7 +80,7 @@ impl Netlink {
     /// Sets an interface administratively up or down.
     pub(crate) fn set_up(&self, name: &str, up: bool) -> Result<(), Errno> {
         let flag = libc::IFF_UP as u32;
-        let body = interface(if up { flag } else { 0 }, flag);
+        let body = interface(0, if up { flag } else { 0 }, flag);
         let mut message = Message::new(libc::RTM_NEWLINK, 0, &body);
         message.text(libc::IFLA_IFNAME, name);
         self.request(message)
@@ -81,7 +88,7 @@ impl Netlink {
 
     /// Moves an interface to another namespace, where it arrives down and bare.
     pub(crate) fn move_to(&self, name: &str, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
-        let mut message = Message::new(libc::RTM_NEWLINK, 0, &interface(0, 0));
+        let mut message = Message::new(libc::RTM_NEWLINK, 0, &interface(0, 0, 0));
         message.text(libc::IFLA_IFNAME, name);
         message.attribute(libc::IFLA_NET_NS_FD, &namespace.as_raw_fd().to_ne_bytes());
         self.request(message)
@@ -198,10 +205,13 @@ impl Message {
     }
 }
 
-/// struct ifinfomsg: family, padding, type (16 bit), index, flags, mask of flags to change. No
-/// index: the name in IFLA_IFNAME says which.
-fn interface(flags: u32, change: u32) -> Vec<u8> {
-    let words = [0, 0, flags, change];
+/// The index of the next interface, above those that the kernel gives.
+static NEXT_INDEX: AtomicU32 = AtomicU32::new(101);
+
+/// struct ifinfomsg: family, padding, type (16 bit), index, flags, mask of flags to change. Index
+/// 0: the name in IFLA_IFNAME says which.
+fn interface(index: u32, flags: u32, change: u32) -> Vec<u8> {
+    let words = [0, index, flags, change];
     words.into_iter().flat_map(u32::to_ne_bytes).collect()
 }
 

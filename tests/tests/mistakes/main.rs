@@ -36,6 +36,7 @@ baton_lab::tests![
     a_second_agent_is_told_so_and_harms_nothing,
     a_strict_return_path_filter_is_reported_with_its_cure,
     a_request_that_comes_in_by_a_wan_is_refused,
+    a_token_lets_uploads_in_by_a_wan_and_opens_no_proxy,
     links_down_for_longer_than_hold_are_a_503_and_shorter_are_not_noticed,
     an_upstream_that_never_answers_is_a_503,
     an_upstream_that_stops_answering_in_the_middle_is_a_503,

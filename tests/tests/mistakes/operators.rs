@@ -259,6 +259,23 @@ pub(crate) fn a_request_that_comes_in_by_a_wan_is_refused(sandbox: &Sandbox) {
     scene.assert_goes_on(before);
 }
 
+pub(crate) fn a_token_lets_uploads_in_by_a_wan_and_opens_no_proxy(sandbox: &Sandbox) {
+    let config = "relay.listen = \"0.0.0.0:8080\"\nrelay.auth = \"token\"\n".to_owned();
+    let scene = Scene::new(sandbox, Setup { config, ..quick() });
+    let before = scene.holdings();
+    std::fs::write(scene.stored("secret.txt"), "hello").unwrap();
+
+    let stranger = || Raw::connect(&scene.lab.upstream, ([10, 0, 1, 2], 8080).into());
+    let mut reader = stranger();
+    reader.say("GET /secret.txt HTTP/1.1\r\nHost: agent\r\n\r\n");
+    assert_eq!(reader.answer().status, 403);
+    let said = put(&mut stranger(), "/stranger", "hello");
+    assert_eq!(said.status, 403, "{said:?}");
+    assert!(said.text.contains("a token is needed"), "{said:?}");
+
+    scene.assert_nothing_leaked(before);
+}
+
 fn route_to_lan(upstream: &Namespace) {
     let (to, via) = (([192, 168, 1, 0].into(), 24), Some([10, 0, 1, 2].into()));
     let route = Route { to, via, interface: "eth0", metric: 1, congestion_control: None };

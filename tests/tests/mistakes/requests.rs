@@ -2,7 +2,7 @@
 
 use crate::{put, quick};
 use baton_lab::{Sandbox, UPSTREAM_V4};
-use baton_tests::{Raw, Scene, Setup, baton};
+use baton_tests::{Raw, Said, Scene, Setup, baton};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
@@ -38,7 +38,7 @@ pub(crate) fn tokens_that_do_not_fit_are_refused_and_say_what_to_do(sandbox: &Sa
 }
 
 pub(crate) fn an_agent_that_wants_tokens_refuses_bad_ones_itself(sandbox: &Sandbox) {
-    let config = "relay.auth = \"token\"\n".to_owned();
+    let config = "relay.auth = \"token\"\nrelay.listen = \"0.0.0.0:8080\"\n".to_owned();
     let mut scene = Scene::new(sandbox, Setup { config, ..quick() });
     let before = scene.holdings();
     let (bad, good) = (bad_tokens(&scene), good_tokens(&scene));
@@ -58,7 +58,25 @@ pub(crate) fn an_agent_that_wants_tokens_refuses_bad_ones_itself(sandbox: &Sandb
         let said = put(&mut scene.raw(), &format!("/good{index}.txt?{query}"), "hello");
         assert_eq!(said.status, 201, "{said:?}");
     }
+    // A token is what lets a stranger in, who comes from a WAN.
+    let stranger = || Raw::connect(&scene.lab.upstream, ([10, 0, 1, 2], 8080).into());
+    assert_eq!(put(&mut stranger(), "/good0.txt", "hello").status, 403);
+    assert_eq!(put(&mut stranger(), &format!("/good0.txt?{}", good[0]), "hello").status, 201);
+    // What does not say its length is taken on the word of the one token that signs none.
+    for (index, (query, status)) in good.iter().zip([411, 411, 411, 201]).enumerate() {
+        let said = put_chunked(&mut scene.raw(), &format!("/good{index}.txt?{query}"), "hello");
+        assert_eq!(said.status, status, "{said:?}");
+    }
     scene.assert_nothing_leaked(before);
+}
+
+/// A PUT that does not say how long it is.
+fn put_chunked(client: &mut Raw, target: &str, body: &str) -> Said {
+    let length = body.len();
+    client.say(format!(
+        "PUT {target} HTTP/1.1\r\nHost: agent\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
+    ));
+    client.answer()
 }
 
 /// A token that is no good.

@@ -67,7 +67,7 @@ impl<const LINKS: usize> Upload<LINKS> {
 
     fn seek(&mut self, outlook: &Outlook<LINKS>) -> Course {
         if self.spec.resume != Resume::Replay {
-            return match self.best_answer(outlook, None) {
+            return match self.best_answer(outlook, |link| !outlook.is_lost(link)) {
                 Some(link) => Course::Carried(link),
                 None => Course::Seeking,
             };
@@ -110,6 +110,7 @@ impl<const LINKS: usize> Upload<LINKS> {
             Some(active)
                 if active != link
                     && outlook.standing(active) == Standing::Sound
+                    && self.lane(active).is_rested(outlook.now)
                     && self.left.is_none() =>
             {
                 Course::Returning { from: link, to: active }
@@ -129,7 +130,8 @@ impl<const LINKS: usize> Upload<LINKS> {
         if !outlook.is_suspect(old) {
             return Course::Carried(old);
         }
-        match self.best_answer(outlook, Some(old)) {
+        let is_better = |link| link != old && outlook.standing(link) == Standing::Sound;
+        match self.best_answer(outlook, is_better) {
             Some(new) => Course::Hedged { old, new },
             None => self.course,
         }
@@ -203,10 +205,14 @@ impl<const LINKS: usize> Upload<LINKS> {
     }
 
     /// The best link whose answer is here, unless a better one is still in time to answer.
-    fn best_answer(&mut self, outlook: &Outlook<LINKS>, except: Option<LinkId>) -> Option<LinkId> {
+    fn best_answer(
+        &self,
+        outlook: &Outlook<LINKS>,
+        may_carry: impl Fn(LinkId) -> bool,
+    ) -> Option<LinkId> {
         outlook
             .ranked()
-            .filter(|link| Some(*link) != except && !outlook.is_lost(*link))
+            .filter(|link| may_carry(*link))
             .find(|link| {
                 let lane = &self.lanes[usize::from(link.0)];
                 matches!(lane, Lane::Ready { .. })

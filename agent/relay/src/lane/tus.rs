@@ -25,8 +25,11 @@ pub(super) async fn run<T: Transport + 'static>(
     lane: &Lane<T>,
     mut orders: mpsc::Receiver<Order>,
 ) -> Result<(), Failure> {
-    let stream = lane.connect().await?;
+    let Some((stream, early)) = lane.open(&mut orders).await? else { return Ok(()) };
     let mut session = Session::new(lane, stream);
+    for order in early {
+        session.obey(order).await?;
+    }
     let mut received = lane.transfer.watch_received();
     let ended = loop {
         if let Err(failure) = session.begin_append() {
@@ -78,9 +81,8 @@ struct Session<'a, T: Transport> {
     /// Appends without an answer that were sent behind one that was refused.
     void: usize,
     mode: Mode,
-    /// The next append is the first one here: what was sent over the link that was left may
-    /// still be landing.
-    takes: bool,
+    /// Where it took over, or wants to.
+    from: u64,
 }
 
 impl<'a, T: Transport + 'static> Session<'a, T> {
@@ -93,7 +95,7 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
             body: 0..0,
             void: 0,
             mode: Mode::Quiet,
-            takes: false,
+            from: 0,
         }
     }
 
@@ -108,7 +110,7 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
                     self.reconnect().await?;
                 }
                 self.mode = Mode::Appending { next: from };
-                self.takes = true;
+                self.from = from;
                 Ok(())
             }
             Order::Hold => {
@@ -129,8 +131,7 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
     /// A server that fences refuses what is under way behind a refused append in good order;
     /// of others, who knows.
     fn is_fenced(&self) -> bool {
-        let spoken = self.lane.hub.upstream.spoken();
-        spoken.is_some_and(|spoken| spoken.resume() == Resume::Fenced)
+        self.lane.transfer.spoken.resume() == Resume::Fenced
     }
 
     /// Appends that are under way on the old connection are void: the upstream refused one, or
@@ -190,11 +191,18 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
             let Some(view) = core.view(transfer.id) else { return Ok(()) };
             (core.limits(transfer.id), view.acked)
         };
+        // Bytes sent over the link that was left may still be landing: no more is risked on that
+        // than the beginning.
+        let is_ahead = acked < self.from;
+        if is_ahead && next > self.from {
+            return Ok(());
+        }
         let window = u64::from(limits.window_bytes);
-        let part = (window / 4).clamp(PART.start, PART.end).min(u64::from(limits.chunk_bytes));
+        let most = if is_ahead { PART.start } else { PART.end };
+        let part = (window / 4).clamp(PART.start, most).min(u64::from(limits.chunk_bytes));
         let held = transfer.received().saturating_sub(next);
-        // Where the window is smaller than that of the link that was left, one part has room anyway.
-        let least = if self.unanswered() == 0 { part } else { 0 };
+        // There is room for it in a window smaller than that of the link that was left.
+        let least = if is_ahead { part } else { 0 };
         let room = (acked + window).saturating_sub(next).max(least);
         let len = held.min(room).min(part);
         let is_worth_it = len == part || next + len == transfer.total || self.unanswered() == 0;
@@ -202,9 +210,13 @@ impl<'a, T: Transport + 'static> Session<'a, T> {
             return Ok(());
         }
         let location = self.location()?;
-        let awaits = core::mem::take(&mut self.takes);
-        let append =
-            Append { target: &location, offset: next, length: len, declare_length: None, awaits };
+        let append = Append {
+            target: &location,
+            offset: next,
+            length: len,
+            declare_length: None,
+            awaits: is_ahead,
+        };
         let peer = self.peer();
         let tus = &mut self.tus;
         self.out.refill(|out| tus.append(out, &peer, &append))?;

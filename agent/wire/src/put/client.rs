@@ -101,8 +101,8 @@ impl<const HEAD: usize> Client<HEAD> {
         peer: &Peer<'_>,
         target: &str,
     ) -> Result<usize, NotSent> {
-        let head = Head::request(out, Method::Head, target, peer)
-            .header("Want-Repr-Digest", "sha-256=1");
+        let head =
+            Head::request(out, Method::Head, target, peer).header("Want-Repr-Digest", "sha-256=1");
         self.send(head, Method::Head, 0)
     }
 

@@ -120,8 +120,8 @@ fn hasten(usual: LinkPolicy) -> LinkPolicy {
     LinkPolicy {
         up_delay: Duration::from_secs(1),
         hold_down: Duration::from_secs(2),
-        quality_interval: Duration::from_millis(500),
-        loss_max_ppm: 20_000,
+        quality_interval: Duration::from_secs(1),
+        loss_max_ppm: 30_000,
         ..usual
     }
 }

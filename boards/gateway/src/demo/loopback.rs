@@ -1,8 +1,8 @@
 //! Links emulated over loopback, for kernels that give a user no namespaces.
 //!
 //! Every stream is a TCP connection over 127.0.0.1 behind a line of its link's rate, delay and
-//! loss. A line without carrier, or a black hole, delivers nothing and tells nobody; what is on
-//! its way then arrives when it delivers again.
+//! loss. Without carrier nothing more leaves, and nothing comes back; a black hole delivers
+//! nothing at all, and what is on its way arrives when it ends.
 
 mod stream;
 #[cfg(test)]
@@ -64,8 +64,13 @@ impl Line {
         }
     }
 
+    fn has_carrier(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.carrier)
+    }
+
+    /// Whether nothing comes back over it.
     fn is_silent(&self) -> bool {
-        self.black_hole || !self.facts.as_ref().is_some_and(|facts| facts.carrier)
+        self.black_hole || !self.has_carrier()
     }
 }
 

@@ -36,15 +36,8 @@ const fn plan(name: &'static str, class: Class, share: u64, delay_ms: u64, jitte
 
 impl Plan {
     fn shape(&self, unit: u64) -> Shape {
-        let rate = self.share * unit;
-        Shape {
-            delay: self.delay,
-            jitter: self.jitter,
-            rate: Rate::Bps(rate),
-            // As home routers have, and enough that the search for the rate loses little.
-            queue_bytes: (unit / 32) as usize,
-            ..Shape::default()
-        }
+        let (delay, jitter) = (self.delay, self.jitter);
+        Shape { delay, jitter, rate: Rate::Bps(self.share * unit), ..Shape::default() }
     }
 
     fn line(&self, number: u8, unit: u64) -> Line {

@@ -5,8 +5,6 @@ use super::*;
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     /// A model upstream that keeps one offset, and a world that does anything to links and lanes.
     #[test]
     fn whatever_happens_no_byte_is_skipped_and_one_lane_appends(

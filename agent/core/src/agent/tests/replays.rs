@@ -163,11 +163,15 @@ fn a_server_that_hangs_up_on_a_pausing_client_may_replay_when_it_goes_on() {
     let id = world.open(MIB, Resume::Replay);
     world.feed(Event::Received { id, offset: 1000 });
     for _ in 0..20 {
-        world.pass(Duration::from_secs(60));
         let (_, attempt, _) = world.appends()[0];
         world.outcome(id, attempt, Outcome::Sent(1000));
+        world.pass(Duration::from_secs(60));
         world.outcome(id, attempt, Outcome::Failed(Failure::Cut));
+        world.pass(Duration::from_secs(10));
     }
+    let (_, attempt, _) = world.appends()[0];
+    world.outcome(id, attempt, Outcome::Sent(1000));
+    world.outcome(id, attempt, Outcome::Failed(Failure::Cut));
 
     world.feed(Event::Received { id, offset: 2000 });
     world.pass(Duration::from_secs(10));

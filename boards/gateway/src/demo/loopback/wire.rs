@@ -59,29 +59,33 @@ impl Wire {
     ) -> Option<Next> {
         let is_silent = line.is_silent();
         if self.is_dropped && self.is_aborted {
-            if is_silent {
-                // The upstream can't be told.
-                return Some(Next { at: None, read: false, write: false });
+            if !is_silent {
+                self.inner.abort();
+                return None;
             }
-            self.inner.abort();
-            return None;
+            // The upstream can't be told.
+            self.up.unsent.clear();
         }
-        let mut is_full = false;
         if !is_silent {
             self.up.acknowledge(now, &self.inner);
-            is_full = self.up.deliver(now, line, &self.inner, &mut self.down.end);
         }
-        self.up.serve(now, line, free_at);
+        // What has left is on its way, cable or not.
+        let is_full =
+            !line.black_hole && self.up.deliver(now, line, &self.inner, &mut self.down.end);
+        if line.has_carrier() {
+            self.up.serve(now, line, free_at);
+        }
         self.down.fetch(now, line, &self.inner);
         if !is_silent {
             self.down.arrive(now);
+            if self.is_dropped && (self.up.is_empty() || self.down.is_reset()) {
+                return None;
+            }
         }
-        if self.is_dropped && (self.up.is_empty() || self.down.is_reset()) {
-            return None;
-        }
-        let dues = [self.up.due(is_full), self.down.due()];
-        let at = dues.into_iter().flatten().min().filter(|_| !is_silent);
-        Some(Next { at, read: self.down.has_room(), write: is_full && !is_silent })
+        let delivery = self.up.next_delivery().filter(|_| !line.black_hole && !is_full);
+        let news = [self.up.next_ack(), self.down.next()].into_iter().flatten();
+        let at = news.filter(|_| !is_silent).chain(delivery).min();
+        Some(Next { at, read: self.down.has_room(), write: is_full })
     }
 
     pub(super) fn is_readable(&self) -> bool {
@@ -268,10 +272,12 @@ impl Up {
         }
     }
 
-    /// When something is due; what TCP does not take is not.
-    fn due(&self, is_full: bool) -> Option<Instant> {
-        let flight = self.flying.front().filter(|_| !is_full).map(|flight| flight.due);
-        flight.into_iter().chain(self.acks.front().map(|ack| ack.due)).min()
+    fn next_delivery(&self) -> Option<Instant> {
+        self.flying.front().map(|flight| flight.due)
+    }
+
+    fn next_ack(&self) -> Option<Instant> {
+        self.acks.front().map(|ack| ack.due)
     }
 }
 
@@ -330,7 +336,7 @@ impl Down {
         self.has_ended |= is_over && self.flying.is_empty();
     }
 
-    fn due(&self) -> Option<Instant> {
+    fn next(&self) -> Option<Instant> {
         let end = self.end.filter(|_| !self.has_ended).map(|(due, _)| due);
         self.flying.front().map(|(due, _)| *due).or(end)
     }
