@@ -3,14 +3,14 @@
 //! # Method
 //!
 //! A gap begins just before the fault is switched on and ends with the first byte that is new to
-//! the far end and came over another link. What the far end holds, and what each link's emulator
-//! has handed over to it, is looked at every millisecond.
+//! the far end and came over another link. What the far end holds is looked at every millisecond,
+//! and beside it what its kernel has received in order over the dying link.
 //!
 //! - Bytes that were on the way over the dying link may still arrive: after a loss of carrier
 //!   all that the emulator's queue held. They end no gap. From the moment another link has carried more
 //!   than questions and handshakes ([`CHATTER`]), growth at the far end is new only as far as it
-//!   exceeds all that the dying link has handed over since, headers included. This may count the gap
-//!   a millisecond or two too long, and never too short.
+//!   exceeds what came in over the dying link since. This may count the gap a millisecond or two
+//!   too long, and never too short.
 //! - Bytes that the far end had before are not new: a transfer that begins again from zero has
 //!   its gap end where it passes the old mark. Its first byte, new or not, is noted apart.
 //! - A fault strikes at a random phase, after a second in which one and the same link carried a
@@ -19,13 +19,17 @@
 
 mod mptcp;
 mod plain;
+mod received;
 mod relayed;
 
 pub use mptcp::Mptcp;
 pub use plain::Retrying;
 pub use relayed::Relayed;
 
+use received::Received;
+
 use baton_lab::{Lab, Link, LinkSpec, Rate, Sandbox, Shape, now};
+use core::net::Ipv4Addr;
 use core::time::Duration;
 use serde_json::{Value, json};
 use std::thread::sleep;
@@ -209,9 +213,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// a few hundred milliseconds on two links.
 const CHATTER: u64 = 4096;
 
-/// What the far end holds, compared with what the dying link handed over.
+/// What the far end holds, compared with what came over the dying link.
 struct View {
-    dying: Link,
+    received: Received,
+    /// The gateway's address on the dying link.
+    dying: Ipv4Addr,
     others: Vec<Link>,
     /// What the others had carried at the fault.
     before: u64,
@@ -237,13 +243,16 @@ impl View {
     fn open(contender: &mut dyn Contender, dying: &Link) -> Self {
         let links = contender.lab().links().iter().cloned();
         let others: Vec<Link> = links.filter(|link| link.name() != dying.name()).collect();
-        let last = Sums::read(contender, dying);
-        Self { dying: dying.clone(), before: passed(&others), others, last, mark: None }
+        let number = LINKS.iter().position(|name| *name == dying.name()).expect("one of these");
+        let dying = Ipv4Addr::new(10, 0, number as u8 + 1, 2);
+        let mut received = Received::open(contender.lab());
+        let last = Sums::read(contender, &mut received, dying);
+        Self { received, dying, before: passed(&others), others, last, mark: None }
     }
 
     fn look(&mut self, contender: &mut dyn Contender) -> Seen {
         let news = passed(&self.others) - self.before;
-        let sums = Sums::read(contender, &self.dying);
+        let sums = Sums::read(contender, &mut self.received, self.dying);
         if news > CHATTER {
             self.mark.get_or_insert(self.last);
         }
@@ -257,9 +266,9 @@ impl View {
 
 impl Sums {
     /// In this order: what arrives between the two looks makes the gap longer, not shorter.
-    fn read(contender: &mut dyn Contender, dying: &Link) -> Self {
+    fn read(contender: &mut dyn Contender, received: &mut Received, dying: Ipv4Addr) -> Self {
         let (stored, landed) = (contender.stored(), contender.landed());
-        Self { stored, landed, dying: dying.stats().up.passed.bytes }
+        Self { stored, landed, dying: received.from(dying) }
     }
 }
 

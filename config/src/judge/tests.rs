@@ -155,10 +155,10 @@ fn what_acts_is_in_the_configuration() {
 #[test]
 fn entries_of_a_program_are_judged_by_the_same_table() {
     let report =
-        Config::from_entries([Entry::new("relay.hold", "0s"), Entry::new("relay.hold", "1s")]);
+        Config::from_entries([Entry::new("relay.hold", "1s"), Entry::new("relay.hold", "1s")]);
 
     let said: Vec<_> = report.keys.iter().take(2).map(ToString::to_string).collect();
-    assert_eq!(said[0], "    -  acts               relay.hold = 0s");
+    assert_eq!(said[0], "    -  acts               relay.hold = 1s");
     assert_eq!(said[1], "    -  invalid            relay.hold = 1s: is set already");
 }
 
