@@ -45,7 +45,7 @@ impl Story<'_> {
         let unseen = match self.ending.left {
             0 => String::new(),
             left => {
-                format!("It was too short for {left} of the things that happen to the links.\n")
+                format!("Too short a file to see it all: {left} steps of the play are left.\n")
             }
         };
         let took = self.ending.took.as_secs_f64();
