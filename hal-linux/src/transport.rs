@@ -135,7 +135,25 @@ impl BoundTransport {
         Self { options, network, resolver, last: Cell::new(None) }
     }
 
+    /// Tries twice where the next hop did not answer: the first try may inherit the end of a
+    /// question that was asked while the carrier was away.
     async fn connect_to(
+        &self,
+        link: &str,
+        path: &Path,
+        upstream: IpAddr,
+    ) -> Result<TcpStream, TransportError> {
+        match self.try_connect(link, path, upstream).await {
+            Err(TransportError::Socket(error))
+                if error.kind() == io::ErrorKind::HostUnreachable =>
+            {
+                self.try_connect(link, path, upstream).await
+            }
+            tried => tried,
+        }
+    }
+
+    async fn try_connect(
         &self,
         link: &str,
         path: &Path,
