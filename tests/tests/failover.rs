@@ -2,8 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use baton_lab::{Rate, Sandbox};
-use baton_tests::{Host, Scene, Setup, wait_until, wall_ms};
-use core::time::Duration;
+use baton_tests::{Host, Scene, Setup, wall_ms};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -112,10 +111,7 @@ struct Crossing {
 impl Crossing {
     fn of(scene: &Scene, size: u64) -> Self {
         let file = scene.file("a.bin", size);
-        wait_until("every link is healthy", Duration::from_secs(10), || {
-            let links = scene.links();
-            links.as_array()?.iter().all(|link| link["state"] == "healthy").then_some(())
-        });
+        scene.wait_for_healthy_links();
         let curl = scene.curl(&file, "a.bin", &[]);
         scene.wait_for_bytes(size / 4);
         let cable = wall_ms();

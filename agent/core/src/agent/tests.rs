@@ -32,7 +32,7 @@ fn an_empty_file_is_stored_as_soon_as_it_exists() {
 }
 
 #[test]
-fn a_lost_carrier_asks_the_standbys_and_goes_on_at_the_returned_offset() {
+fn a_lost_carrier_asks_the_standbys_and_goes_on_behind_what_may_still_land() {
     let mut world = World::new();
     let (id, old) = world.half_way(Resume::Fenced);
     world.now += Duration::from_millis(30);
@@ -45,16 +45,46 @@ fn a_lost_carrier_asks_the_standbys_and_goes_on_at_the_returned_offset() {
     world.outcome(id, asks[1].1, Outcome::Offset(MIB / 2 + 400));
     assert_eq!(world.appends(), [], "the better link is still in time to answer");
     world.outcome(id, asks[0].1, Outcome::Offset(MIB / 2 + 400));
-    assert_eq!(world.appends(), [(WLAN, asks[0].1, MIB / 2 + 400)]);
+    assert_eq!(world.appends(), [(WLAN, asks[0].1, MIB / 2 + 1000)]);
     assert_eq!(world.drops(), [asks[1].1]);
     world.now += RTT;
-    world.outcome(id, asks[0].1, Outcome::Acked(MIB / 2 + 500));
+    world.outcome(id, asks[0].1, Outcome::Acked(MIB / 2 + 1100));
 
     let record = world.record();
     assert_eq!((record.switch.from, record.switch.to), (Some(ETH), Some(WLAN)));
     assert_eq!(record.switch.reason, Reason::InterfaceDown);
-    assert_eq!(record.dues.resent_bytes, 600, "sent 1000 beyond the half, of which 400 arrived");
+    assert_eq!(record.dues.resent_bytes, 0);
     assert_eq!(record.dues.gap, Some(Duration::from_millis(30) + RTT));
+}
+
+#[test]
+fn what_did_not_land_after_all_is_sent_again() {
+    let mut world = World::new();
+    let (id, _) = world.half_way(Resume::Fenced);
+    world.unplug(ETH);
+    let (link, attempt) = world.asks()[0];
+    world.outcome(id, attempt, Outcome::Offset(MIB / 2 + 400));
+    assert_eq!(world.appends(), [(link, attempt, MIB / 2 + 1000)]);
+
+    let conflict = Failure::Conflict { offset: MIB / 2 + 700 };
+    world.outcome(id, attempt, Outcome::Failed(conflict));
+
+    assert_eq!(world.appends(), [(link, attempt, MIB / 2 + 700)]);
+    assert_eq!(world.verdicts(), []);
+    assert_eq!(world.record().dues.resent_bytes, 300);
+}
+
+#[test]
+fn nothing_is_said_to_land_where_there_is_nothing_to_send_behind_it() {
+    let mut world = World::new();
+    let (id, old) = world.half_way(Resume::Fenced);
+    world.outcome(id, old, Outcome::Sent(MIB));
+    world.unplug(ETH);
+    let (link, attempt) = world.asks()[0];
+
+    world.outcome(id, attempt, Outcome::Offset(MIB / 2 + 400));
+
+    assert_eq!(world.appends(), [(link, attempt, MIB / 2 + 400)]);
 }
 
 #[test]
@@ -67,7 +97,7 @@ fn the_worse_link_is_taken_once_the_better_one_is_overdue() {
 
     world.pass(Duration::from_millis(200));
 
-    assert_eq!(world.appends(), [(LTE, asks[1].1, MIB / 2)]);
+    assert_eq!(world.appends(), [(LTE, asks[1].1, MIB / 2 + 1000)]);
 }
 
 #[test]
@@ -209,6 +239,21 @@ fn an_answer_older_than_an_acknowledgement_is_not_a_loss() {
 
     assert_eq!(world.verdicts(), []);
     assert!(world.appends().iter().all(|(_, _, from)| *from >= MIB / 2 + 700));
+}
+
+#[test]
+fn a_link_that_falls_silent_while_it_is_being_left_is_left_at_once() {
+    let mut world = World::new();
+    let (id, old) = world.half_way(Resume::Fenced);
+    world.feed(Event::Override(Some(WLAN)));
+    assert_eq!(world.holds(), [old]);
+
+    world.silence();
+
+    let (link, new) = world.asks()[0];
+    assert_eq!(link, WLAN);
+    world.outcome(id, new, Outcome::Offset(MIB / 2));
+    assert_eq!(world.appends(), [(WLAN, new, MIB / 2)]);
 }
 
 #[test]
@@ -454,7 +499,8 @@ fn the_held_link_carries_again_if_the_other_fails_and_its_acknowledgements_count
 #[test]
 fn the_older_of_two_crossing_answers_is_not_a_loss_nor_sent_again() {
     let mut world = World::new();
-    let (id, _) = world.half_way(Resume::Fenced);
+    let (id, old) = world.half_way(Resume::Fenced);
+    world.outcome(id, old, Outcome::Sent(MIB));
     world.unplug(ETH);
     let asks = world.asks();
 

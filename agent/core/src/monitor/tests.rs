@@ -183,6 +183,33 @@ fn the_threshold_follows_what_is_known() {
 }
 
 #[test]
+fn what_is_usual_on_a_full_pipe_is_not_asked_of_the_next_flight() {
+    let rtt = Duration::from_millis(100);
+    let mut bench = Bench::in_state(Healthy);
+    bench.link.delivery = Delivery::new();
+    bench.see(Observation::ProbeAnswered { rtt }).see(Observation::InFlight(true));
+    for _ in 0..100 {
+        bench.wait(10).see(Observation::Proof);
+    }
+    bench.see(Observation::InFlight(false));
+
+    bench.see(Observation::InFlight(true)).wait(rtt.as_millis() as u64);
+
+    assert_eq!(bench.kind(), Healthy, "a lone request is acknowledged after a round trip");
+    assert_eq!(bench.view().threshold, 4 * rtt);
+}
+
+#[test]
+fn a_first_answer_that_waited_for_arp_is_forgotten_over_a_quick_one() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(CUT).see(UP).see(Observation::ProbeAnswered { rtt: 95 * RTT });
+
+    bench.see(ANSWER);
+
+    assert_eq!(bench.view().srtt, Some(RTT));
+}
+
+#[test]
 fn silence_is_suspect_exactly_when_the_threshold_has_passed() {
     let mut bench = Bench::in_state(Healthy);
     bench.see(ANSWER).see(Observation::InFlight(true));

@@ -3,7 +3,7 @@ use crate::{options::Secret, temp::TempDir, upload::WriteError};
 use core::future::Future;
 
 fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test)
 }
 
 fn options(temp: &TempDir) -> Options {
@@ -87,6 +87,33 @@ fn an_append_elsewhere_disturbs_nobody_and_one_at_the_offset_takes_over() {
         assert!(upload.is_idle());
         assert_eq!(uploads.settle(&upload).await.unwrap(), 10);
         assert_eq!(std::fs::read(temp.path().join("f")).unwrap(), b"0123456789");
+    });
+}
+
+#[test]
+fn an_append_ahead_of_bytes_that_still_land_waits_for_them_and_no_longer() {
+    let temp = TempDir::new();
+    run(async {
+        let uploads = open(&temp);
+        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let landing = async {
+            for offset in 0..4 {
+                append(&uploads, &upload, offset, b"0").await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waiting = async {
+            upload.await_offset(3).await;
+            upload.stored()
+        };
+
+        let ((), reached) = tokio::join!(landing, waiting);
+        let begun = Instant::now();
+        upload.await_offset(9).await;
+
+        assert!(reached >= 3, "{reached}");
+        assert!(begun.elapsed() < Duration::from_millis(500), "nothing lands any more");
+        assert!(upload.is_idle(), "waiting disturbs nobody");
     });
 }
 
