@@ -467,12 +467,11 @@ impl<const LINKS: usize> Upload<LINKS> {
     }
 
     fn dues(&mut self, from: LinkId) -> &mut Dues {
-        match &mut self.dues {
-            Some((link, _)) if *link != from => self.dues = Some((from, Dues::default())),
-            Some(_) => {}
-            None => self.dues = Some((from, Dues::default())),
+        let (link, dues) = self.dues.get_or_insert((from, Dues::default()));
+        if *link != from {
+            (*link, *dues) = (from, Dues::default());
         }
-        &mut self.dues.as_mut().expect("set above").1
+        dues
     }
 
     /// What moving away from a link cost since the last call.
