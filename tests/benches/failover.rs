@@ -245,7 +245,7 @@ impl Cell {
 
 fn report(options: &Options, cells: &[Cell]) -> String {
     let mut text = format!(
-        "\nFrom the fault to the first new byte stored over another link, in ms. Links of 20 Mbit/s with jitter of 5 %, {}.\n\n\
+        "\nFrom the fault to the first new byte stored over another link, in ms (of fewer than 100 trials, p99 is the longest). Links of 20 Mbit/s, {}; jitter of 5 % of the round trip, each way.\n\n\
          | fault | RTT | contender | trials | p50 | p90 | p99 | max |\n\
          |---|---:|---|---:|---:|---:|---:|---:|\n",
         options.congestion.name().to_uppercase(),
@@ -273,33 +273,40 @@ fn report(options: &Options, cells: &[Cell]) -> String {
 
 /// A line for each aim that can be judged.
 fn aims(options: &Options, cells: &[Cell]) -> String {
-    let find = |runner: Runner, rtt: u64| {
-        cells.iter().find(|cell| cell.runner == runner && cell.rtt == rtt)
-    };
     let mut text = String::new();
-    let mut aim = |what: String, reached: f64, bound: f64| {
-        let verdict = if reached <= bound { "met" } else { "missed" };
-        text += &format!("- {what} {reached:.0} ms, aim {bound:.0} ms: {verdict}\n");
-    };
     for fault in options.faults() {
         for rtt in options.rtts() {
-            let Some(baton) = find(Runner::Baton, *rtt) else { continue };
-            let figures = baton.figures(fault, "gap_ms");
-            let place = format!("{}, RTT {rtt} ms", title_of(fault));
-            let (p50, p99) = (figures.percentile(50), figures.percentile(99));
+            let find = |runner: Runner| {
+                let mut cells = cells.iter().filter(|cell| cell.rtt == *rtt);
+                let cell = cells.find(|cell| cell.runner == runner)?;
+                let figures = cell.figures(fault, "gap_ms");
+                Some([figures.percentile(50), figures.percentile(99)])
+            };
+            let Some(ours) = find(Runner::Baton) else { continue };
+            let [p50, p99] = ours;
+            let mut aim = |what: String, is_met: bool| {
+                let verdict = if is_met { "met" } else { "missed" };
+                text += &format!("- {}, RTT {rtt} ms: {what}: {verdict}\n", title_of(fault));
+            };
+            let mut bound = |name: &str, reached: f64, most: f64| {
+                aim(format!("{name} {reached:.0} ms, aim {most:.0}"), reached <= most);
+            };
             match fault {
-                Fault::Carrier => aim(format!("{place}: p99"), p99, 50.0 + 2.0 * *rtt as f64),
+                Fault::Carrier => bound("p99", p99, 50.0 + 2.0 * *rtt as f64),
                 Fault::Hole => {
-                    aim(format!("{place}: p50"), p50, 100.0 + 1.5 * *rtt as f64);
-                    aim(format!("{place}: p99"), p99, 500.0);
+                    bound("p50", p50, 100.0 + 1.5 * *rtt as f64);
+                    bound("p99", p99, 500.0);
                 }
             }
             for peer in [Runner::Mptcp, Runner::Curl] {
-                let Some(cell) = find(peer, *rtt) else { continue };
-                let theirs = cell.figures(fault, "gap_ms");
-                let ahead = format!("{place}: ahead of {}", peer.title());
-                aim(format!("{ahead}, p50"), p50, theirs.percentile(50));
-                aim(format!("{ahead}, p99"), p99, theirs.percentile(99));
+                let Some([their_p50, their_p99]) = find(peer) else { continue };
+                aim(
+                    format!(
+                        "ahead of {}, p50 {p50:.0} against {their_p50:.0} ms, p99 {p99:.0} against {their_p99:.0}",
+                        peer.title()
+                    ),
+                    p50 < their_p50 && p99 < their_p99,
+                );
             }
         }
     }

@@ -300,43 +300,42 @@ const UNSTEADY: Duration = Duration::from_secs(60);
 const SLICES_STEADY: u32 = 20;
 const SLICES_STILL: u32 = 1;
 
-/// How long a slice is, and what must be stored in each: a quarter of what the link serves.
+/// How long a slice is, and what must be carried in each, and stored on average: a quarter of
+/// what the link serves.
 const SLICE: Duration = Duration::from_millis(50);
 const SLICE_BYTES: u64 = Course::RATE_BPS / 8 / 20 / 4;
 
 #[derive(Default)]
 struct Steady {
     carrier: Option<&'static str>,
+    /// Since the carrier is the same.
     slices: u32,
+    /// What was stored after the first of them.
+    stored: u64,
 }
 
 impl Steady {
     /// Watches one slice more; the carrier, if it was the same in the last `wanted` ones.
     fn watch(&mut self, contender: &mut dyn Contender, wanted: u32) -> Option<&'static str> {
-        let counts = |contender: &mut dyn Contender| {
+        let counts = |contender: &dyn Contender| -> Vec<u64> {
             let links = contender.lab().links().iter();
-            let passed: Vec<_> =
-                links.map(|link| (link.name(), link.stats().up.passed.bytes)).collect();
-            (contender.stored(), passed)
+            links.map(|link| link.stats().up.passed.bytes).collect()
         };
-        let (stored, before) = counts(contender);
+        let before = counts(contender);
         sleep(SLICE);
-        let (grown, after) = counts(contender);
-        let carried: Vec<(&'static str, u64)> = after
-            .into_iter()
-            .zip(before)
-            .map(|((name, after), (_, before))| (name, after - before))
-            .collect();
-        let all: u64 = carried.iter().map(|(_, bytes)| bytes).sum();
+        let after = counts(contender);
+        let carried: Vec<u64> = after.iter().zip(before).map(|(after, b)| after - b).collect();
+        let all: u64 = carried.iter().sum();
         // Nine tenths: the rest is questions, probes and the end of what went before.
-        let carrier = carried
-            .into_iter()
-            .find(|(_, bytes)| *bytes * 10 > all * 9)
-            .map(|(name, _)| name)
-            .filter(|_| grown.saturating_sub(stored) >= SLICE_BYTES);
-        self.slices = if carrier == self.carrier { self.slices + 1 } else { 1 };
-        self.carrier = carrier;
-        carrier.filter(|_| self.slices >= wanted)
+        let most = carried.iter().position(|bytes| *bytes * 10 > all * 9 && *bytes >= SLICE_BYTES);
+        let carrier = most.map(|place| LINKS[place]);
+        let stored = contender.stored();
+        if carrier != self.carrier {
+            *self = Self { carrier, slices: 0, stored };
+        }
+        let due = u64::from(self.slices) * SLICE_BYTES;
+        self.slices += 1;
+        carrier.filter(|_| self.slices >= wanted && stored.saturating_sub(self.stored) >= due)
     }
 }
 
