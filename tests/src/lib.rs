@@ -26,4 +26,4 @@ pub use scene::{Host, Scene, Setup, Upstream};
 pub use scripted::{Asked, Deed, Dialect, Early, Script, Scripted};
 pub use spawn::{Process, baton, temp_dir};
 pub use tmpfs::Tmpfs;
-pub use watch::{Progress, sha256_of, wait_until};
+pub use watch::{sha256_of, wait_until};

@@ -21,13 +21,6 @@ pub fn wait_until<T>(what: &str, patience: Duration, mut look: impl FnMut() -> O
     }
 }
 
-/// How much of an upload the upstream holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes.
-    pub stored: u64,
-}
-
 /// SHA-256 of a file.
 ///
 /// # Panics
