@@ -38,7 +38,7 @@ fn stalls_cost_neither_switches_nor_bytes_nor_time(sandbox: &Sandbox) {
             cost.resent,
             cost.switches
         );
-        assert_eq!(cost.switches, 0, "{name}: a stall is no failure");
+        assert_eq!(cost.switches, 0, "{name}: a stall is no failure\n{}", cost.log);
         assert!(cost.resent * 100 < cost.bytes, "{name}: {} bytes resent", cost.resent);
     }
     assert_eq!(patient.hedged, 0, "nothing is hedged with fast detection off");
@@ -54,6 +54,7 @@ struct Cost {
     resent: u64,
     /// Changes of the active link, the first choice not counted.
     switches: usize,
+    log: String,
 }
 
 fn stalled_transfer(sandbox: &Sandbox, config: &str) -> Cost {
@@ -61,10 +62,15 @@ fn stalled_transfer(sandbox: &Sandbox, config: &str) -> Cost {
     let scene = scene(sandbox, Duration::from_millis(30), config);
     // Headers, and what stalls take, leave nine tenths of the rate.
     let bytes = RATE_BPS / 8 * span.as_secs() * 9 / 10;
-    let every = span / stalls;
+    // The first comes one period after the start, so the last must fit before the end.
+    let every = span * 11 / 12 / stalls;
     scene.lab.link("eth0").set(|shape| shape.stalls = Some(Stalls { every, lasts: STALL }));
 
     let took = transfer(&scene, bytes);
+
+    let log = scene.agent.log();
+    let suspicions = log.lines().filter(|line| line.contains("to=\"suspect\"")).count();
+    assert!(suspicions >= stalls as usize, "{suspicions} of {stalls} stalls were met\n{log}");
 
     let status = scene.status();
     let number = |name: &str| status[name].as_u64().expect("a number");
@@ -75,6 +81,7 @@ fn stalled_transfer(sandbox: &Sandbox, config: &str) -> Cost {
         hedged: number("hedged_bytes"),
         resent: number("resent_bytes"),
         switches: switches.filter(|switch| !switch["from"].is_null()).count(),
+        log,
     }
 }
 
