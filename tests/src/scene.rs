@@ -260,14 +260,6 @@ impl Scene {
         self.command_json(&["status"])
     }
 
-    /// Waits until the links have settled: until then nothing is preferred for long.
-    pub fn wait_for_healthy_links(&self) {
-        wait_until("every link is healthy", Duration::from_secs(10), || {
-            let links = self.links();
-            links.as_array()?.iter().all(|link| link["state"] == "healthy").then_some(())
-        });
-    }
-
     /// `GET /v1/links`.
     ///
     /// # Panics

@@ -111,7 +111,6 @@ struct Crossing {
 impl Crossing {
     fn of(scene: &Scene, size: u64) -> Self {
         let file = scene.file("a.bin", size);
-        scene.wait_for_healthy_links();
         let curl = scene.curl(&file, "a.bin", &[]);
         scene.wait_for_bytes(size / 4);
         let cable = wall_ms();

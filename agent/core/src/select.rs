@@ -60,6 +60,22 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// It carries, or did a moment ago: a suspicion restarts its delay, and a standby that turns
+    /// healthy meanwhile would take over only to hand back. It yields by failing, or to a
+    /// preferred link.
+    fn is_at_work(&self) -> bool {
+        match self.state {
+            State::Suspect { .. } => true,
+            State::Settling { .. } => self.is_proved,
+            State::Absent
+            | State::Down { .. }
+            | State::Healthy
+            | State::Failed { .. }
+            | State::HoldDown { .. }
+            | State::Suppressed { .. } => false,
+        }
+    }
+
     fn is_preferred_to(&self, other: &Self) -> bool {
         let preference = |rank: Rank| (rank.priority, rank.metric, rank.id);
         preference(self.rank) < preference(other.rank)
@@ -96,7 +112,7 @@ pub(crate) fn challenge(
             }
         }
     }
-    if best.rank.tier < active.rank.tier {
+    if best.rank.tier < active.rank.tier && !active.is_at_work() {
         return Some((Reason::BetterAlternative, Evidence::Outranked));
     }
     if best.degraded.is_some() {

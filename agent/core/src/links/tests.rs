@@ -32,6 +32,25 @@ fn links_that_are_there_at_start_give_one_switch_to_the_best() {
 }
 
 #[test]
+fn a_stall_while_the_active_link_settles_moves_nothing() {
+    let mut world = World::new();
+    [ETH, LTE].into_iter().for_each(|link| world.plug(link));
+    world.run(1000);
+    world.switches.clear();
+
+    world.wire(ETH).delivers = false;
+    world.run(300);
+    assert_eq!(world.kind(ETH), StateKind::Suspect);
+    world.wire(ETH).delivers = true;
+    world.run(1500);
+    assert_eq!((world.kind(ETH), world.kind(LTE)), (StateKind::Settling, StateKind::Healthy));
+    world.run(2000);
+
+    assert_eq!(world.kind(ETH), StateKind::Healthy);
+    assert_eq!(world.told(), []);
+}
+
+#[test]
 fn a_pulled_cable_moves_the_active_link_at_once_and_says_why() {
     let mut world = World::with(&[ETH, LTE]);
 

@@ -123,6 +123,21 @@ fn a_healthy_link_that_is_not_preferred_takes_over_only_from_a_lower_tier() {
 }
 
 #[test]
+fn a_link_at_work_yields_to_a_less_preferred_one_only_by_failing() {
+    let backup = standby(2, State::Healthy);
+    let settling = State::Settling { until: later() };
+
+    assert_eq!(outcome(&active(1, settling), &backup), None);
+    assert_eq!(outcome(&active(1, State::Suspect { since: NOW, settled: later() }), &backup), None);
+    assert_eq!(
+        outcome(&active(1, FAILED), &backup),
+        Some((Reason::Timeout, Evidence::Faulty(FAULT)))
+    );
+    let unproved = Candidate { is_proved: false, ..active(1, settling) };
+    assert_eq!(outcome(&unproved, &backup), OUTRANKED, "it has shown nothing yet");
+}
+
+#[test]
 fn at_start_a_preferred_link_may_settle_in_the_active_ones_place() {
     let settling = State::Settling { until: later() };
     let unproved = Candidate { is_proved: false, ..active(2, settling) };
