@@ -36,11 +36,13 @@
 
 mod agent;
 mod backoff;
+pub mod base64;
 mod class;
 mod dampening;
 mod delivery;
 mod gaps;
 mod health;
+pub mod json;
 mod link;
 mod links;
 mod loss;

@@ -7,10 +7,14 @@
 //! | `v3` | method, LF, expiry, LF, `/`, path |
 //! | `X-Signature` | the URL path, with its `/` |
 //! | bearer | user, NUL, expiry |
+//! | JWT | see [`jwt`] |
 //!
 //! A check tells whether the token belongs to the claim; whether an expiry has passed is for
 //! the caller, who has the clock.
 
+pub mod jwt;
+
+use crate::base64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -136,12 +140,15 @@ fn is_hex(secret: &[u8], given: &str, expected: &Hex) -> bool {
 }
 
 fn mac(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac =
-        <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    let mut mac = keyed(secret);
     for part in parts {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
+}
+
+fn keyed(secret: &[u8]) -> Hmac<Sha256> {
+    KeyInit::new_from_slice(secret).expect("HMAC takes a key of any length")
 }
 
 fn hex(mac: &[u8; 32]) -> Hex {
@@ -152,18 +159,11 @@ fn hex(mac: &[u8; 32]) -> Hex {
     }))
 }
 
-// RFC 4648 section 4. 32 bytes are ten groups of three and one of two: exactly one `=`.
+// 32 bytes are ten groups of three and one of two: exactly one `=`.
 fn base64(mac: &[u8; 32]) -> Base64 {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = [b'='; 44];
+    let mut text = [0; 44];
     for (digits, bytes) in text.chunks_exact_mut(4).zip(mac.chunks(3)) {
-        let mut group = 0;
-        for (&byte, at) in bytes.iter().zip([16, 8, 0]) {
-            group |= u32::from(byte) << at;
-        }
-        for (digit, at) in digits.iter_mut().zip([18, 12, 6, 0]).take(bytes.len() + 1) {
-            *digit = DIGITS[(group >> at & 63) as usize];
-        }
+        digits.copy_from_slice(&base64::standard_group(bytes));
     }
     Text(text)
 }

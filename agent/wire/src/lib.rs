@@ -9,7 +9,7 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-pub mod base64;
+pub use baton_core::base64;
 pub mod credential;
 pub mod http;
 pub mod percent;
