@@ -2,31 +2,21 @@
 
 use crate::{
     auth::{self, Wanted},
-    blocking::blocking,
     conn::{Conn, Gone, date, unix_s},
-    digest,
     folder::Found,
     name::Name,
     refusal::{Refusal, Stop},
     service::Service,
-    whole::Whole,
+    storage::{Meta, Storage, Stored, Whole},
 };
 use baton_wire::{
     base64,
     http::{Framing, Headers, Method},
     put::{Range, Request},
 };
-use std::{
-    fs::{File, Metadata},
-    os::unix::fs::{FileExt, MetadataExt},
-    sync::Arc,
-    time::SystemTime,
-};
+use std::time::SystemTime;
 
-/// Read from the disk at once.
-const BLOCK: usize = 64 << 10;
-
-impl Service {
+impl<S: Storage> Service<S> {
     /// Answers a request outside the uploads' path.
     pub(crate) async fn file(&self, conn: &mut Conn) -> Result<(), Stop> {
         let head = conn.head();
@@ -51,33 +41,26 @@ impl Service {
         if length.is_some_and(|length| length > self.max) {
             return Err(Refusal::too_large().into());
         }
-        let (folder, looked_up) = (Arc::clone(&self.folder), name.clone());
-        match blocking(move || folder.find(&looked_up)).await? {
+        match self.storage.find(&name).await? {
             Found::Nothing => {}
             Found::File(there) if length.is_none_or(|length| length == there) => {}
             Found::File(_) | Found::Other => return Err(Refusal::exists().into()),
         }
-        let mut whole = Whole::create(Arc::clone(&self.folder))?;
+        let mut whole = self.storage.whole(name.clone()).await?;
         conn.invite_body().await?;
         let mut room = self.max;
         while let Some(bytes) = conn.body().await? {
             room = room.checked_sub(bytes.len() as u64).ok_or_else(Refusal::too_large)?;
-            whole.write(bytes)?;
+            whole.write(bytes).await?;
         }
-        whole.finish(name.clone()).await?;
+        whole.finish().await?;
         tracing::info!(name = name.as_str(), bytes = self.max - room, "stored");
         Ok(conn.answer(201, "", |head| head).await?)
     }
 
     async fn get(&self, conn: &mut Conn, name: Name, wants: Wants) -> Result<(), Stop> {
-        let (folder, media_type) = (Arc::clone(&self.folder), name.media_type());
-        let opened = blocking(move || {
-            let file = folder.read(&name)?;
-            let meta = file.metadata()?;
-            Ok((file, meta))
-        });
-        let (file, meta) = opened.await?;
-        let (file, size, tag) = (Arc::new(file), meta.len(), entity_tag(&meta));
+        let mut file = self.storage.open(&name).await?;
+        let Meta { size, tag, modified } = file.meta();
         let range = wants.range.filter(|_| wants.only_if.is_none_or(|wanted| wanted == tag));
         let (status, start, length) = match range.map(|range| range.within(size)) {
             None => (200, 0, size),
@@ -89,7 +72,7 @@ impl Service {
         };
         let digest = match wants.digest {
             true => {
-                let digest = digest::of_file(Arc::clone(&file)).await?;
+                let digest = file.digest().await?;
                 Some(format!("sha-256=:{}:", base64::Encoded(&digest)))
             }
             false => None,
@@ -97,11 +80,11 @@ impl Service {
         let end = start + length;
         let part = (status == 206).then(|| format!("bytes {start}-{}/{size}", end - 1));
         conn.send_head(status, Some(length), |head| {
-            head.header("Content-Type", media_type)
+            head.header("Content-Type", name.media_type())
                 .header("X-Content-Type-Options", "nosniff")
                 .header("Accept-Ranges", "bytes")
                 .header("ETag", tag)
-                .maybe("Last-Modified", meta.modified().ok().map(date))
+                .maybe("Last-Modified", modified.map(date))
                 .maybe("Content-Range", part)
                 .maybe("Repr-Digest", digest)
         })
@@ -149,24 +132,17 @@ pub(crate) fn length(content: Framing) -> Option<u64> {
     }
 }
 
-/// Changes whenever the content does: files are replaced, never rewritten.
-fn entity_tag(meta: &Metadata) -> String {
-    let (ino, size, s, ns) = (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
-    format!("\"{ino:x}-{size:x}-{s:x}-{ns:x}\"")
-}
-
-async fn send_part(conn: &mut Conn, file: Arc<File>, mut at: u64, end: u64) -> Result<(), Stop> {
-    let mut block = vec![0; BLOCK];
+async fn send_part(
+    conn: &mut Conn,
+    mut file: impl Stored,
+    mut at: u64,
+    end: u64,
+) -> Result<(), Stop> {
     while at < end {
-        let length = usize::try_from(end - at).map_or(BLOCK, |left| left.min(BLOCK));
-        block.truncate(length);
-        let file = Arc::clone(&file);
-        // A file that someone cut off meanwhile: the client must not take it for whole.
-        block = blocking(move || file.read_exact_at(&mut block, at).map(|()| block))
-            .await
-            .map_err(Gone::from)?;
-        conn.send(&block).await?;
-        at += length as u64;
+        // Should there be no more than that, the client must not take it for whole.
+        let bytes = file.read(at, end).await.map_err(Gone::from)?;
+        conn.send(bytes).await?;
+        at += bytes.len() as u64;
     }
     Ok(())
 }

@@ -5,9 +5,9 @@
 //! is durable under its name.
 //!
 //! ```text
-//!  serve ── conn ── service ─┬─ file ── whole ───────────────┬─ folder ── DIR/a/b.jpg
-//!                            ├─ tus ─── uploads ── upload ───┘            DIR/.baton/ID.data
-//!                            └─ auth                                      DIR/.baton/ID.info
+//!  serve ── conn ── service ─┬─ file ─┬─ storage ── disk ─┬─ whole ──────────── folder ── DIR/a/b.jpg
+//!                            ├─ tus ──┘                   └─ uploads ─ upload ──┘         DIR/.baton/ID.*
+//!                            └─ auth
 //! ```
 //!
 //! One task serves a connection, all on one thread. Bytes are written to the page cache in place;
@@ -17,6 +17,7 @@ mod auth;
 mod blocking;
 mod conn;
 mod digest;
+mod disk;
 mod file;
 mod folder;
 mod id;
@@ -26,6 +27,7 @@ mod options;
 mod refusal;
 mod serve;
 mod service;
+mod storage;
 mod tus;
 mod upload;
 mod uploads;

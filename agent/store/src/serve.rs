@@ -2,13 +2,14 @@
 
 use crate::{
     conn::Conn,
+    disk::Disk,
     folder::{Folder, OpenError},
     options::Options,
     service::Service,
-    uploads::Uploads,
+    storage::Storage,
 };
 use core::{fmt, future::Future, net::SocketAddr, pin::pin, task::Poll, time::Duration};
-use std::{io, path::PathBuf, rc::Rc, sync::Arc};
+use std::{io, path::PathBuf, rc::Rc};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -19,7 +20,7 @@ use tokio::{
 /// A folder and the addresses at which it is served.
 pub struct Store {
     listeners: Vec<TcpListener>,
-    service: Rc<Service>,
+    service: Rc<Service<Disk>>,
     options: Options,
 }
 
@@ -60,13 +61,11 @@ impl Store {
             OpenError::Busy => ServeError::Busy(dir()),
             OpenError::Io(error) => ServeError::Folder(dir(), error),
         })?;
-        let folder = Arc::new(folder);
-        let uploads = Uploads::open(Arc::clone(&folder), &options)
-            .map_err(|error| ServeError::Folder(dir(), error))?;
+        let disk =
+            Disk::open(folder, &options).map_err(|error| ServeError::Folder(dir(), error))?;
         let listeners =
             options.listen.iter().map(|addr| listen(*addr)).collect::<Result<_, _>>()?;
-        tracing::info!(dir = %options.dir.display(), uploads = uploads.count(), "serving");
-        let service = Rc::new(Service::new(folder, uploads, &options));
+        let service = Rc::new(Service::new(disk, &options));
         Ok(Self { listeners, service, options })
     }
 
@@ -128,7 +127,7 @@ impl Store {
         let period = (self.options.expire_after / 10).clamp(SWEEP_MIN, SWEEP_MAX);
         loop {
             sleep(period).await;
-            self.service.uploads.sweep(Instant::now()).await;
+            self.service.storage.sweep(Instant::now()).await;
         }
     }
 }

@@ -2,29 +2,26 @@
 
 use crate::{
     conn::{Conn, Gone},
-    folder::Folder,
     options::{Options, Secret},
     refusal::Stop,
-    uploads::Uploads,
+    storage::Storage,
 };
 use baton_wire::tus;
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 
 /// Everything that connections share.
-pub(crate) struct Service {
-    pub(crate) folder: Arc<Folder>,
-    pub(crate) uploads: Uploads,
+pub(crate) struct Service<S> {
+    pub(crate) storage: S,
     pub(crate) secret: Secret,
     pub(crate) tus_path: String,
     pub(crate) max: u64,
 }
 
-impl Service {
-    /// Serves `folder`.
-    pub(crate) fn new(folder: Arc<Folder>, uploads: Uploads, options: &Options) -> Self {
+impl<S: Storage> Service<S> {
+    /// Serves `storage`.
+    pub(crate) fn new(storage: S, options: &Options) -> Self {
         Self {
-            folder,
-            uploads,
+            storage,
             secret: options.secret.clone(),
             tus_path: options.tus_path.clone(),
             max: options.max_upload_size,

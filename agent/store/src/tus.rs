@@ -9,17 +9,17 @@ use crate::{
     name::Name,
     refusal::{Refusal, Stop},
     service::Service,
-    upload::{Intent, Refused, Turn, Upload, WriteError},
+    storage::{Appender, Storage},
+    upload::{Intent, Refused, Upload, WriteError},
     uploads::AppendError,
 };
 use baton_wire::{
     http::RequestHead,
     tus::server::{Append, Create, Outcome, Request},
 };
-use std::{fs::File, rc::Rc, time::SystemTime};
-use tokio::time::Instant;
+use std::{rc::Rc, time::SystemTime};
 
-impl Service {
+impl<S: Storage> Service<S> {
     /// Answers a request to the uploads' path.
     pub(crate) async fn tus(&self, conn: &mut Conn) -> Result<(), Stop> {
         let head = conn.head();
@@ -39,14 +39,17 @@ impl Service {
                 }
             };
         }
-        let upload = Id::parse(in_folder).and_then(|id| self.uploads.find(id));
+        let upload = match Id::parse(in_folder) {
+            Some(id) => self.storage.upload(id).await?,
+            None => None,
+        };
         let upload = upload.ok_or_else(|| Refusal::new(404, "no such upload"))?;
         match request {
             Request::Options => self.options(conn).await,
             Request::Head => self.offset(conn, &upload).await,
             Request::Append(append) => self.append(conn, &upload, &append).await,
             Request::Terminate => {
-                self.uploads.remove(&upload).await?;
+                self.storage.remove(&upload).await?;
                 Ok(conn.answer_tus(&Outcome::Terminated).await?)
             }
             Request::Create(_) => {
@@ -75,19 +78,19 @@ impl Service {
     }
 
     async fn create(&self, conn: &mut Conn, new: New) -> Result<(), Stop> {
-        let upload = self.uploads.create(new.name, new.length).await?;
+        let upload = self.storage.create(new.name, new.length).await?;
         let begun = self.begin(conn, &upload, new.body).await;
         let offset = match begun {
             Ok(offset) => offset,
             Err(stop) => {
                 // The client does not know its address and never will. What can't be removed
                 // expires.
-                let _ = self.uploads.remove(&upload).await;
+                let _ = self.storage.remove(&upload).await;
                 return Err(stop);
             }
         };
         let location = format!("{}{}", self.tus_path, upload.id);
-        let expires = Some(date(self.uploads.expires(&upload)));
+        let expires = Some(date(self.storage.expires(&upload)));
         let created = Outcome::Created { location: &location, offset, expires };
         Ok(conn.answer_tus(&created).await?)
     }
@@ -102,12 +105,12 @@ impl Service {
         if body != Some(0) {
             self.receive(conn, upload, Intent { offset: 0, body, declares: None }).await?;
         }
-        Ok(self.uploads.settle(upload).await?)
+        Ok(self.storage.settle(upload).await?)
     }
 
     async fn offset(&self, conn: &mut Conn, upload: &Upload) -> Result<(), Stop> {
-        let offset = self.uploads.settle(upload).await?;
-        let expires = Some(date(self.uploads.expires(upload)));
+        let offset = self.storage.settle(upload).await?;
+        let expires = Some(date(self.storage.expires(upload)));
         let length = upload.length.get();
         Ok(conn.answer_tus(&Outcome::Offset { offset, length, expires }).await?)
     }
@@ -125,8 +128,8 @@ impl Service {
         let declares = append.declared_length;
         let offset =
             self.receive(conn, upload, Intent { offset: append.offset, body, declares }).await?;
-        self.uploads.settle(upload).await?;
-        let expires = Some(date(self.uploads.expires(upload)));
+        self.storage.settle(upload).await?;
+        let expires = Some(date(self.storage.expires(upload)));
         Ok(conn.answer_tus(&Outcome::Appended { offset, expires }).await?)
     }
 
@@ -137,28 +140,28 @@ impl Service {
         upload: &Rc<Upload>,
         intent: Intent,
     ) -> Result<u64, Stop> {
-        let (turn, file) = match self.uploads.append(upload, intent).await {
+        let turn = match self.storage.append(upload, intent).await {
             Err(AppendError::Refused(Refused::Offset)) => {
-                let offset = self.uploads.settle(upload).await?;
+                let offset = self.storage.settle(upload).await?;
                 return Err(Refusal::conflict(offset).into());
             }
             begun => begun?,
         };
         conn.invite_body().await?;
-        let written = write_body(conn, &turn, file.as_ref()).await?;
+        let written = write_body(conn, &turn).await?;
         let reached = turn.reached();
         drop(turn);
         match written {
             Ok(()) => Ok(reached),
             Err(WriteError::TooLarge) => Err(Refusal::too_large().into()),
             Err(WriteError::Io(error)) => {
-                let offset = self.uploads.settle_at(upload, reached).await?;
+                let offset = self.storage.settle_at(upload, reached).await?;
                 Err(Refusal::from(error).with("Upload-Offset", offset).into())
             }
             Err(WriteError::Fenced) => match upload.state.get() {
                 State::Growing | State::Placed => {
                     tracing::info!(upload = %upload.id.brief(), reached, "another took over");
-                    let offset = self.uploads.settle_at(upload, reached).await?;
+                    let offset = self.storage.settle_at(upload, reached).await?;
                     Err(Refusal::conflict(offset).into())
                 }
                 ended @ (State::Refused | State::Expired) => Err(Refusal::ended(ended).into()),
@@ -168,11 +171,7 @@ impl Service {
 }
 
 /// Writes the body of the request on `conn` as it comes, until its end or until it may not.
-async fn write_body(
-    conn: &mut Conn,
-    turn: &Turn,
-    file: Option<&File>,
-) -> Result<Result<(), WriteError>, Gone> {
+async fn write_body(conn: &mut Conn, turn: &impl Appender) -> Result<Result<(), WriteError>, Gone> {
     loop {
         let bytes = tokio::select! {
             biased;
@@ -182,8 +181,7 @@ async fn write_body(
                 None => return Ok(Ok(())),
             },
         };
-        let Some(file) = file else { return Ok(Err(WriteError::TooLarge)) };
-        if let Err(error) = turn.write(file, bytes, Instant::now()) {
+        if let Err(error) = turn.write(bytes).await {
             return Ok(Err(error));
         }
     }

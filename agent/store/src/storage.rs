@@ -1,0 +1,103 @@
+//! What the handlers of requests need of whatever keeps the files.
+
+use crate::{
+    folder::{Found, PlaceError},
+    id::Id,
+    name::Name,
+    upload::{Intent, Upload, WriteError},
+    uploads::{AppendError, Failure},
+};
+use std::{io, rc::Rc, time::SystemTime};
+use tokio::time::Instant;
+
+/// Keeps finished files under their names, and uploads until they are finished.
+///
+/// Nothing stored is ever overwritten: a name that holds the same content already is as good as
+/// stored, any other content is a conflict. Success means durable.
+pub(crate) trait Storage: 'static {
+    /// A finished file, open for reading.
+    type Stored: Stored;
+    /// A file that arrives in one request. Dropped unfinished, it leaves nothing behind.
+    type Whole: Whole;
+    /// The right to append (see [`Upload::take_over`]).
+    type Turn: Appender;
+
+    /// What `name` stands for now.
+    async fn find(&self, name: &Name) -> io::Result<Found>;
+
+    /// Opens a finished file; whatever is none is [`io::ErrorKind::NotFound`].
+    async fn open(&self, name: &Name) -> io::Result<Self::Stored>;
+
+    /// Begins a file that will be called `name`.
+    async fn whole(&self, name: Name) -> io::Result<Self::Whole>;
+
+    /// Begins an upload of `length` bytes, if that is known already.
+    async fn create(&self, name: Name, length: Option<u64>) -> Result<Rc<Upload>, Failure>;
+
+    /// The upload of that name, ended ones included.
+    async fn upload(&self, id: Id) -> io::Result<Option<Rc<Upload>>>;
+
+    /// Takes the upload over, if the append may.
+    async fn append(&self, upload: &Rc<Upload>, intent: Intent) -> Result<Self::Turn, AppendError>;
+
+    /// The offset that may be told to the client. Told of the last byte only once the file is in
+    /// its place, durably.
+    async fn settle(&self, upload: &Upload) -> Result<u64, Failure>;
+
+    /// The same for an offset that was reached earlier; less is returned if bytes were lost since.
+    async fn settle_at(&self, upload: &Upload, offset: u64) -> Result<u64, Failure>;
+
+    /// Ends an upload at the client's wish. A file in its place stays there.
+    async fn remove(&self, upload: &Upload) -> io::Result<()>;
+
+    /// When an upload will be given up if nothing more comes, by the wall clock of now.
+    fn expires(&self, upload: &Upload) -> SystemTime;
+
+    /// Gives up what has waited too long.
+    async fn sweep(&self, now: Instant);
+}
+
+/// A finished file, open for reading.
+pub(crate) trait Stored {
+    /// What is known without reading it.
+    fn meta(&self) -> Meta;
+
+    /// SHA-256 of the whole file. Dropping the future stops the work.
+    async fn digest(&mut self) -> io::Result<[u8; 32]>;
+
+    /// Some of the bytes at `at` and before `end`: at least one. Reading on where the last read
+    /// ended is quick.
+    async fn read(&mut self, at: u64, end: u64) -> io::Result<&[u8]>;
+}
+
+/// What is known of a finished file.
+#[derive(Clone, Debug)]
+pub(crate) struct Meta {
+    /// Its length in bytes.
+    pub(crate) size: u64,
+    /// Its entity tag, quotes included: changes whenever the content does.
+    pub(crate) tag: String,
+    /// When it came into being.
+    pub(crate) modified: Option<SystemTime>,
+}
+
+/// A file that arrives in one request.
+pub(crate) trait Whole {
+    /// Appends `bytes`.
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Gives the file its name, durably, or leaves things as they were.
+    async fn finish(self) -> Result<(), PlaceError>;
+}
+
+/// The right to append to an upload, until somebody else takes it or it is dropped.
+pub(crate) trait Appender {
+    /// Where the next byte belongs, or would have belonged.
+    fn reached(&self) -> u64;
+
+    /// Resolves when the turn is lost.
+    async fn lost(&self);
+
+    /// Appends `bytes`. After an error what was written of them stays and counts.
+    async fn write(&self, bytes: &[u8]) -> Result<(), WriteError>;
+}
