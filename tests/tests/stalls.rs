@@ -18,7 +18,7 @@ const STALL: Duration = Duration::from_millis(300);
 
 /// Stalls, and in which time: 17 in 220 s with `BATON_FULL=1`, else as many a minute for less long.
 fn stalls() -> (u32, Duration) {
-    if is_full() { (17, Duration::from_secs(220)) } else { (5, Duration::from_secs(60)) }
+    if is_full() { (17, Duration::from_secs(220)) } else { (3, Duration::from_secs(36)) }
 }
 
 fn is_full() -> bool {

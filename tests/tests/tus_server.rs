@@ -6,7 +6,7 @@ use baton_lab::{Link, Sandbox};
 use baton_tests::{Scene, Setup, Upstream, sha256_of};
 use core::time::Duration;
 
-baton_lab::tests![
+baton_lab::tests_side_by_side![
     a_file_arrives_undisturbed,
     a_file_crosses_a_lost_carrier,
     a_file_crosses_a_black_hole,

@@ -7,7 +7,7 @@ use baton_tests::{Asked, Deed, Dialect, Early, Scene, Script, Scripted, Setup, U
 use core::time::Duration;
 use std::thread;
 
-baton_lab::tests![
+baton_lab::tests_side_by_side![
     a_slow_server_is_waited_for,
     a_slow_put_server_is_waited_for,
     a_server_that_cuts_connections_at_random_gets_every_byte,

@@ -2,13 +2,15 @@
 //!
 //! A sandbox can only be entered by a process of one thread, and a test that changes namespaces,
 //! kernel parameters or mounts must not be felt by the next one. So the harness runs its own
-//! executable again for each test, one after another, since they measure time.
+//! executable again for each test: one after another where they measure time, else side by side.
 
 use crate::{clock::now, sandbox::Sandbox};
 use nix::unistd::alarm;
 use std::{
     env,
     process::{Command, ExitCode, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 /// Defines `main` for a test target with `harness = false`: `baton_lab::tests![first, second];`
@@ -17,7 +19,17 @@ use std::{
 macro_rules! tests {
     ($($test:ident),+ $(,)?) => {
         fn main() -> std::process::ExitCode {
-            $crate::main(&[$((stringify!($test), $test)),+])
+            $crate::main(&[$((stringify!($test), $test)),+], 1)
+        }
+    };
+}
+
+/// The same for tests that judge nothing by time: they mostly wait, so some run at once.
+#[macro_export]
+macro_rules! tests_side_by_side {
+    ($($test:ident),+ $(,)?) => {
+        fn main() -> std::process::ExitCode {
+            $crate::main(&[$((stringify!($test), $test)),+], 4)
         }
     };
 }
@@ -25,11 +37,11 @@ macro_rules! tests {
 /// A name, and a test that panics if it fails.
 pub type Test<'a> = (&'a str, fn(&Sandbox));
 
-/// Runs the tests that the command line asks for, and prints what libtest would.
+/// Runs the tests that the command line asks for, as many `at_once`, and prints what libtest would.
 ///
-/// Of libtest's arguments it knows filters, `--exact`, `--skip`, `--list` and `--nocapture`, and
-/// overlooks the others.
-pub fn main(tests: &[Test<'_>]) -> ExitCode {
+/// Of libtest's arguments it knows filters, `--exact`, `--skip`, `--list`, `--nocapture` and
+/// `--test-threads`, and overlooks the others.
+pub fn main(tests: &[Test<'_>], at_once: usize) -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if let [flag, name] = arguments.as_slice()
         && flag == IN_SANDBOX
@@ -43,7 +55,8 @@ pub fn main(tests: &[Test<'_>]) -> ExitCode {
         selected.iter().for_each(|name| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    run_all(&selected, tests.len() - selected.len(), wanted.nocapture)
+    let at_once = wanted.threads.unwrap_or(at_once).max(1);
+    run_all(&selected, tests.len() - selected.len(), at_once, wanted.nocapture)
 }
 
 /// The argument by which the harness runs itself again for one test.
@@ -70,15 +83,23 @@ fn run_one(tests: &[Test<'_>], name: &str) -> ExitCode {
     }
 }
 
-fn run_all(names: &[&str], filtered: usize, nocapture: bool) -> ExitCode {
+fn run_all(names: &[&str], filtered: usize, at_once: usize, nocapture: bool) -> ExitCode {
     let started = now();
     println!("\nrunning {} test{}", names.len(), if names.len() == 1 { "" } else { "s" });
-    let mut failures = Vec::new();
-    for name in names {
-        let failure = run_in_child(name, nocapture);
-        println!("test {name} ... {}", if failure.is_none() { "ok" } else { "FAILED" });
-        failures.extend(failure.map(|output| (name, output)));
-    }
+    let waiting = Mutex::new(names.iter());
+    let failures = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                while let Some(name) = { locked(&waiting).next() } {
+                    let failure = run_in_child(name, nocapture);
+                    println!("test {name} ... {}", if failure.is_none() { "ok" } else { "FAILED" });
+                    locked(&failures).extend(failure.map(|output| (name, output)));
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     if !failures.is_empty() {
         println!("\nfailures:");
         for (name, output) in &failures {
@@ -93,6 +114,10 @@ fn run_all(names: &[&str], filtered: usize, nocapture: bool) -> ExitCode {
          {filtered} filtered out; finished in {seconds:.2}s\n"
     );
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(LIBTEST_FAILURE) }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What libtest exits with when a test fails.
@@ -124,6 +149,7 @@ struct Selection<'a> {
     exact: bool,
     list: bool,
     nocapture: bool,
+    threads: Option<usize>,
 }
 
 impl<'a> Selection<'a> {
@@ -136,10 +162,15 @@ impl<'a> Selection<'a> {
                 "--list" => wanted.list = true,
                 "--nocapture" | "--no-capture" => wanted.nocapture = true,
                 "--skip" => wanted.skips.extend(arguments.next()),
-                "--test-threads" | "--format" | "--color" | "--logfile" | "-Z" => {
+                "--test-threads" => wanted.threads = arguments.next().and_then(|n| n.parse().ok()),
+                "--format" | "--color" | "--logfile" | "-Z" => {
                     arguments.next();
                 }
-                flag if flag.starts_with('-') => {}
+                flag if flag.starts_with('-') => {
+                    if let Some(n) = flag.strip_prefix("--test-threads=") {
+                        wanted.threads = n.parse().ok();
+                    }
+                }
                 filter => wanted.filters.push(filter),
             }
         }
