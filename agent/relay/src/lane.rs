@@ -2,7 +2,9 @@
 
 pub(crate) mod abandon;
 mod gauge;
+mod outbox;
 mod put;
+mod session;
 mod tus;
 
 pub(crate) use gauge::Gauge;
@@ -12,7 +14,8 @@ use crate::transfer::{Body, Transfer};
 use crate::upstream::Spoken;
 use baton_core::{Attempt, BLOCK_SIZE, Failure, LinkId, Outcome};
 use baton_hal::{Stream, Transport};
-use baton_wire::http::{NotSent, Unfit};
+use outbox::Outbox;
+use session::{Dialect, Unwritten};
 use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::sync::mpsc;
@@ -64,11 +67,11 @@ pub(crate) fn spawn<T: Transport + 'static>(
     handle.order(first);
     let lane = Lane { hub, transfer, attempt, link, gauge };
     tokio::task::spawn_local(async move {
-        let ended = match lane.transfer.spoken {
-            Spoken::Tus { .. } => tus::run(&lane, inbox).await,
-            Spoken::Put => put::run(&lane, inbox).await,
+        let dialect: Box<dyn Dialect<T>> = match lane.transfer.spoken {
+            Spoken::Tus { .. } => Box::new(tus::Tus::default()),
+            Spoken::Put => Box::new(put::Put::default()),
         };
-        if let Err(failure) = ended {
+        if let Err(failure) = session::run(&lane, inbox, dialect).await {
             lane.report(Outcome::Failed(failure));
         }
     });
@@ -132,14 +135,13 @@ impl<T: Transport + 'static> Lane<T> {
         stream: &T::Stream,
         head: &[u8],
         body: core::ops::Range<u64>,
-    ) -> Result<usize, Failure> {
-        let blame = |error: &T::Error| self.hub.blame(self.link, error);
+    ) -> Result<usize, Unwritten<T::Error>> {
         let left = body.end - body.start;
         if left == 0 {
             return stream
                 .try_write(&[IoSlice::new(head)])
                 .map(Option::unwrap_or_default)
-                .map_err(|e| blame(&e));
+                .map_err(Unwritten::Transport);
         }
         let spooled;
         let pooled;
@@ -149,14 +151,14 @@ impl<T: Transport + 'static> Lane<T> {
                 let most = left.min(BLOCK_SIZE as u64) as usize;
                 let read = file.read_at(&mut block[..most], body.start).map_err(|error| {
                     tracing::error!(upload = self.transfer.name, %error, "reading the spool");
-                    Failure::Cut
+                    Unwritten::Lost
                 })?;
                 spooled = (block, read);
                 &spooled.0[..spooled.1]
             }
             Body::Pool | Body::Passing => {
                 let (block, at) =
-                    self.hub.locate(&self.transfer, body.start).ok_or(Failure::Cut)?;
+                    self.hub.locate(&self.transfer, body.start).ok_or(Unwritten::Lost)?;
                 pooled = self.hub.arena.block(block);
                 let most = left.min((BLOCK_SIZE - at) as u64) as usize;
                 &pooled[at..at + most]
@@ -165,48 +167,6 @@ impl<T: Transport + 'static> Lane<T> {
         stream
             .try_write(&[IoSlice::new(head), IoSlice::new(bytes)])
             .map(Option::unwrap_or_default)
-            .map_err(|error| blame(&error))
-    }
-}
-
-/// A request's head on its way out.
-#[derive(Default)]
-struct Outbox {
-    bytes: heapless::Vec<u8, OUTBOX>,
-    at: usize,
-}
-
-/// Room for one request head with its token and metadata.
-const OUTBOX: usize = 4096;
-
-impl Outbox {
-    /// The buffer to put a head in; what was there has left.
-    fn refill(
-        &mut self,
-        write: impl FnOnce(&mut [u8]) -> Result<usize, NotSent>,
-    ) -> Result<(), Failure> {
-        self.at = 0;
-        self.bytes.clear();
-        // Zeroes the room that `write` is given; it is cut to what was written right after.
-        let _ = self.bytes.resize_default(OUTBOX);
-        let len = write(&mut self.bytes).map_err(|why| match why {
-            NotSent::Unfit(Unfit::Full) => Failure::Refused(431),
-            NotSent::Unfit(Unfit::Forbidden) => Failure::Refused(400),
-            // The server ends this connection: the next one takes the request.
-            NotSent::Closing | NotSent::PipelineFull | NotSent::BodyPending => Failure::Cut,
-        })?;
-        self.bytes.truncate(len);
-        Ok(())
-    }
-
-    fn pending(&self) -> &[u8] {
-        &self.bytes[self.at..]
-    }
-
-    /// Takes what was written; returns how much of it was body.
-    fn wrote(&mut self, n: usize) -> u64 {
-        let head = n.min(self.bytes.len() - self.at);
-        self.at += head;
-        (n - head) as u64
+            .map_err(Unwritten::Transport)
     }
 }

@@ -1,71 +1,34 @@
 //! A lane in `put`: one PUT from the first byte, then proof that the upstream has the file.
 
+use super::session::{Dialect, HEAD, nonsense};
 use super::{Lane, Order, Outbox};
 use crate::upstream::sign;
 use baton_core::{Duration, Failure, Observation, Outcome};
-use baton_hal::{Stream, Transport};
+use baton_hal::Transport;
 use baton_wire::http::{Eof, Peer};
 use baton_wire::percent::Encoded;
 use baton_wire::put::client::Found;
-use baton_wire::put::{Answer, Client, Put};
-use std::rc::Rc;
-use tokio::sync::mpsc;
+use baton_wire::put::{self, Answer, Client};
+use core::ops::Range;
 
-/// Longest head of an answer.
-const HEAD: usize = 2048;
-
-/// Works until the core lets go of the lane (`Ok`) or it fails.
-pub(super) async fn run<T: Transport + 'static>(
-    lane: &Lane<T>,
-    mut orders: mpsc::Receiver<Order>,
-) -> Result<(), Failure> {
-    let Some((stream, early)) = lane.open(&mut orders).await? else { return Ok(()) };
-    let mut session = Session {
-        lane,
-        stream,
-        put: Client::new(),
-        out: Outbox::default(),
-        next: 0,
-        is_repeat: false,
-        stage: Stage::Idle,
-    };
-    for order in early {
-        session.obey(order)?;
-    }
-    let mut received = lane.transfer.watch_received();
-    let ended = loop {
-        if let Err(failure) = session.prove(&mut orders).await {
-            break Err(failure);
-        }
-        let stream = session.stream.clone();
-        let step = tokio::select! {
-            // Orders first: a lane that was dropped says and believes nothing more.
-            biased;
-            order = orders.recv() => match order {
-                Some(order) => session.obey(order),
-                None => break Ok(()),
-            },
-            () = stream.readable() => session.read(),
-            () = stream.writable(), if session.has_output() => session.write(),
-            _ = received.changed(), if session.stage == Stage::Sending => Ok(()),
-        };
-        if let Err(failure) = step {
-            break Err(failure);
-        }
-    };
-    let is_clean = session.stage == Stage::Proved
-        && session.put.ready().is_ok()
-        && session.put.eof() == Eof::Idle;
-    lane.disconnect(session.stream, is_clean);
-    ended
+/// One connection's PUT.
+#[derive(Default)]
+pub(super) struct Put {
+    put: Client<HEAD>,
+    stage: Stage,
+    /// A try before this one has written the whole body.
+    is_repeat: bool,
 }
 
 /// How far a PUT has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
+    #[default]
     Idle,
+    /// It is due.
+    Due,
     Sending,
-    /// The PUT was answered.
+    /// It was answered.
     Unproved {
         status: u16,
     },
@@ -76,134 +39,126 @@ enum Stage {
     Proved,
 }
 
-struct Session<'a, T: Transport> {
-    lane: &'a Lane<T>,
-    stream: Rc<T::Stream>,
-    put: Client<HEAD>,
-    out: Outbox,
-    /// Next byte of the body to write.
-    next: u64,
-    /// A try before this one has written the whole body.
-    is_repeat: bool,
-    stage: Stage,
-}
-
-impl<T: Transport + 'static> Session<'_, T> {
-    fn obey(&mut self, order: Order) -> Result<(), Failure> {
+impl<T: Transport + 'static> Dialect<T> for Put {
+    fn obey(&mut self, _: &Lane<T>, order: Order) -> Result<(), Failure> {
         match order {
-            Order::Append { .. } => self.begin(),
+            Order::Append { .. } => self.stage = Stage::Due,
             // A replay neither creates nor asks, and is never moved in the middle.
-            Order::Create | Order::Ask | Order::Hold | Order::Unhold => Ok(()),
+            Order::Create | Order::Ask | Order::Hold | Order::Unhold => {}
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, lane: &Lane<T>, out: &mut Outbox) -> Result<Option<Range<u64>>, Failure> {
+        match self.stage {
+            Stage::Due => self.begin(lane, out).map(Some),
+            Stage::Unproved { status } => {
+                self.prove(lane, out, status)?;
+                Ok(Some(0..0))
+            }
+            Stage::Idle | Stage::Sending | Stage::Proving { .. } | Stage::Proved => Ok(None),
         }
     }
 
-    fn begin(&mut self) -> Result<(), Failure> {
-        let transfer = &self.lane.transfer;
-        self.is_repeat = transfer.written() == transfer.total;
-        let (target, authorization) = self.target("PUT");
-        let put = Put {
-            target: &target,
-            length: transfer.total,
-            content_type: &transfer.content_type,
-            expect_continue: false,
-        };
-        let authority = &self.lane.hub.settings.upstream.authority;
-        let peer = Peer { authority, authorization: authorization.as_deref() };
-        let client = &mut self.put;
-        self.out.refill(|out| client.put(out, &peer, &put))?;
-        self.lane.gauge.begin(self.next);
-        self.stage = Stage::Sending;
-        Ok(())
+    fn wrote(&mut self, bytes: u64) {
+        self.put.wrote_body(bytes);
     }
 
-    fn target(&self, method: &str) -> (String, Option<String>) {
-        let signed = sign(&self.lane.hub.rules.borrow(), &self.lane.transfer, method);
-        let path = format!(
-            "{}/{}",
-            self.lane.hub.settings.upstream.base,
-            Encoded(&self.lane.transfer.name)
-        );
-        (signed.target(&path), signed.header)
-    }
-
-    fn has_output(&self) -> bool {
-        !self.out.pending().is_empty()
-            || self.stage == Stage::Sending && self.next < self.lane.transfer.received()
-    }
-
-    fn write(&mut self) -> Result<(), Failure> {
-        let end =
-            if self.stage == Stage::Sending { self.lane.transfer.received() } else { self.next };
-        let wrote = self.lane.write(&self.stream, self.out.pending(), self.next..end)?;
-        let body = self.out.wrote(wrote);
-        self.next += body;
-        self.put.wrote_body(body);
-        self.lane.transfer.on_written(self.next);
-        self.lane.gauge.wrote(wrote as u64 - body, body);
-        Ok(())
-    }
-
-    fn read(&mut self) -> Result<(), Failure> {
-        let mut input = [0; HEAD];
-        let read = self
-            .stream
-            .try_read(&mut input)
-            .map_err(|error| self.lane.hub.blame(self.lane.link, &error))?;
-        let mut rest = match read {
-            None => return Ok(()),
-            Some(0) => return Err(Failure::Cut),
-            Some(n) => &input[..n],
-        };
+    fn hear(&mut self, lane: &Lane<T>, mut input: &[u8]) -> Result<(), Failure> {
         loop {
-            let (used, answer) = self.put.handle_input(rest).map_err(|error| {
-                tracing::debug!(%error, "upstream's answer");
-                Failure::Cut
-            })?;
-            rest = &rest[used..];
+            let (used, answer) = self.put.handle_input(input).map_err(nonsense)?;
+            input = &input[used..];
             match answer {
-                Some(Answer::Stored { .. }) if self.next < self.lane.transfer.total => {
-                    return self.impostor();
+                Some(Answer::Stored { .. }) if self.put.body_left() > 0 => {
+                    return Err(lane.impostor());
                 }
                 Some(Answer::Stored { status } | Answer::Refused { status: status @ 409, .. })
                     if self.stage == Stage::Sending =>
                 {
                     self.stage = Stage::Unproved { status };
                 }
-                Some(Answer::Found(found)) => self.on_found(&found)?,
+                Some(Answer::Found(found)) => self.on_found(lane, &found)?,
                 Some(Answer::Refused { status, retry_after_s, .. }) => {
-                    self.on_refusal(status, retry_after_s)?
+                    self.on_refusal(lane, status, retry_after_s)?
                 }
                 Some(Answer::Continue | Answer::Stored { .. } | Answer::Body(_) | Answer::End) => {}
-                None if rest.is_empty() => return Ok(()),
+                None if input.is_empty() => return Ok(()),
                 None => {}
             }
         }
     }
 
+    /// It owes body bytes, or the server ends it: the proof is asked for on another.
+    fn is_spent(&self) -> bool {
+        matches!(self.stage, Stage::Unproved { .. }) && self.put.ready().is_err()
+    }
+
+    fn renew(&mut self) {
+        self.put = Client::new();
+    }
+
+    fn is_sending(&self) -> bool {
+        self.stage == Stage::Sending
+    }
+
+    fn is_settled(&self) -> bool {
+        self.put.outstanding() == 0 && self.put.ready().is_ok()
+    }
+
+    fn is_asking(&self) -> bool {
+        false
+    }
+
+    fn eof(&self) -> Eof {
+        self.put.eof()
+    }
+}
+
+impl Put {
+    fn begin<T: Transport + 'static>(
+        &mut self,
+        lane: &Lane<T>,
+        out: &mut Outbox,
+    ) -> Result<Range<u64>, Failure> {
+        let transfer = &lane.transfer;
+        self.is_repeat = transfer.written() == transfer.total;
+        let (target, authorization) = target(lane, "PUT");
+        let put = put::Put {
+            target: &target,
+            length: transfer.total,
+            content_type: &transfer.content_type,
+            expect_continue: false,
+        };
+        let authority = &lane.hub.settings.upstream.authority;
+        let peer = Peer { authority, authorization: authorization.as_deref() };
+        out.refill(|out| self.put.put(out, &peer, &put))?;
+        self.stage = Stage::Sending;
+        Ok(0..transfer.total)
+    }
+
     /// A status proves nothing: a portal says 200 to everything, and 409 is said of a broken
     /// file too. The server is asked for the length of what it holds.
-    async fn prove(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<(), Failure> {
-        let Stage::Unproved { status } = self.stage else { return Ok(()) };
-        if self.put.ready().is_err() {
-            // The connection still owes body bytes, or the server ends it: ask on another.
-            self.stream.abort();
-            // Of orders that come meanwhile none is for a PUT that was answered; the end comes again.
-            let Some((stream, _)) = self.lane.open(orders).await? else { return Ok(()) };
-            self.stream = stream;
-            self.put = Client::new();
-        }
-        self.stage = Stage::Proving { status };
-        let (target, authorization) = self.target("HEAD");
-        let authority = &self.lane.hub.settings.upstream.authority;
+    fn prove<T: Transport + 'static>(
+        &mut self,
+        lane: &Lane<T>,
+        out: &mut Outbox,
+        status: u16,
+    ) -> Result<(), Failure> {
+        let (target, authorization) = target(lane, "HEAD");
+        let authority = &lane.hub.settings.upstream.authority;
         let peer = Peer { authority, authorization: authorization.as_deref() };
-        let client = &mut self.put;
-        self.out.refill(|out| client.head(out, &peer, &target))
+        self.stage = Stage::Proving { status };
+        out.refill(|out| self.put.head(out, &peer, &target))
     }
 
     /// What the server holds: the same by its digest, or else by its length.
-    fn on_found(&mut self, found: &Found) -> Result<(), Failure> {
+    fn on_found<T: Transport + 'static>(
+        &mut self,
+        lane: &Lane<T>,
+        found: &Found,
+    ) -> Result<(), Failure> {
         let Stage::Proving { status } = self.stage else { return Ok(()) };
-        let transfer = &self.lane.transfer;
+        let transfer = &lane.transfer;
         let is_same = match found.sha256.zip(transfer.digest()) {
             Some((theirs, ours)) => theirs == ours,
             // A portal's empty page is as long as an empty file.
@@ -213,21 +168,29 @@ impl<T: Transport + 'static> Session<'_, T> {
         };
         match (is_same, status) {
             (true, _) => {
-                self.stage = Stage::Proved;
-                self.lane.report(Outcome::Proved);
+                self.conclude(lane);
                 Ok(())
             }
             (false, 409) => Err(Failure::Refused(409)),
-            (false, _) => self.impostor(),
+            (false, _) => Err(lane.impostor()),
         }
     }
 
-    fn on_refusal(&mut self, status: u16, retry_after_s: Option<u32>) -> Result<(), Failure> {
+    fn conclude<T: Transport + 'static>(&mut self, lane: &Lane<T>) {
+        self.stage = Stage::Proved;
+        lane.report(Outcome::Proved);
+    }
+
+    fn on_refusal<T: Transport + 'static>(
+        &mut self,
+        lane: &Lane<T>,
+        status: u16,
+        retry_after_s: Option<u32>,
+    ) -> Result<(), Failure> {
         // It does not answer HEAD. "Created" is then as much proof as it gives; a bare 200 is none.
         if self.stage == (Stage::Proving { status: 201 }) && matches!(status, 401 | 403 | 405 | 501)
         {
-            self.stage = Stage::Proved;
-            self.lane.report(Outcome::Proved);
+            self.conclude(lane);
             return Ok(());
         }
         let later = Duration::from_secs(u64::from(retry_after_s.unwrap_or(0)));
@@ -235,16 +198,22 @@ impl<T: Transport + 'static> Session<'_, T> {
             (408 | 423 | 429 | 500 | 502 | 503 | 504, _) => Failure::Busy(later),
             (_, Stage::Proving { status: 409 }) => Failure::Refused(409),
             (_, Stage::Proving { .. }) => Failure::Refused(502),
-            (300..400, _) => {
-                self.lane.hub.observe(self.lane.link, Observation::Impostor);
-                Failure::Cut
-            }
+            (300..400, _) => lane.impostor(),
             (_, _) => Failure::Refused(status),
         })
     }
+}
 
-    fn impostor(&self) -> Result<(), Failure> {
-        self.lane.hub.observe(self.lane.link, Observation::Impostor);
-        Err(Failure::Cut)
+fn target<T: Transport + 'static>(lane: &Lane<T>, method: &str) -> (String, Option<String>) {
+    let signed = sign(&lane.hub.rules.borrow(), &lane.transfer, method);
+    let path = format!("{}/{}", lane.hub.settings.upstream.base, Encoded(&lane.transfer.name));
+    (signed.target(&path), signed.header)
+}
+
+impl<T: Transport + 'static> Lane<T> {
+    /// Something answered that can't be the upstream.
+    pub(super) fn impostor(&self) -> Failure {
+        self.hub.observe(self.link, Observation::Impostor);
+        Failure::Cut
     }
 }
