@@ -81,7 +81,13 @@ impl<T: Transport + 'static> Dialect<T> for Put {
                 Some(Answer::Refused { status, retry_after_s, .. }) => {
                     self.on_refusal(lane, status, retry_after_s)?
                 }
-                Some(Answer::Continue | Answer::Stored { .. } | Answer::Body(_) | Answer::End) => {}
+                Some(
+                    Answer::Continue
+                    | Answer::Stored { .. }
+                    | Answer::Receipt { .. }
+                    | Answer::Body(_)
+                    | Answer::End,
+                ) => {}
                 None if input.is_empty() => return Ok(()),
                 None => {}
             }

@@ -73,8 +73,14 @@ impl<'a> Head<'a> {
     }
 
     /// Ends the head; its length in bytes.
-    pub fn finish(mut self) -> Result<usize, Unfit> {
+    pub fn finish(self) -> Result<usize, Unfit> {
+        self.finish_with(b"")
+    }
+
+    /// Ends the head, and puts the first bytes of its body behind it; the length of both.
+    pub(crate) fn finish_with(mut self, body: &[u8]) -> Result<usize, Unfit> {
         self.push(b"\r\n");
+        self.push(body);
         match self.fault {
             Some(fault) => Err(fault),
             None => Ok(self.length),

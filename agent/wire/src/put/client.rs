@@ -1,13 +1,15 @@
 //! The asking end. A PUT does not resume, so its answer alone proves little: HEAD and GET are the
-//! proof.
+//! proof, or a receipt that tells the length.
 
+use super::Form;
 use crate::{
     base64,
     http::{
-        self, ClientEvent, Eof, Error, Head, Headers, Method, NotSent, Peer, ResponseHead,
+        self, ClientEvent, Eof, Error, Head, Headers, Method, NotSent, Peer, ResponseHead, Unfit,
         head::decimal,
     },
 };
+use baton_core::json::Object;
 use heapless::Deque;
 
 /// A whole file.
@@ -33,6 +35,11 @@ pub enum Answer<'a> {
         /// 200, 201 or 204.
         status: u16,
     },
+    /// What hmac-file-server tells after [`Self::Stored`], if it does: how many bytes it wrote.
+    Receipt {
+        /// Length of the file there.
+        size: u64,
+    },
     /// It has something there.
     Found(Found),
     /// Bytes of what a GET asked for.
@@ -41,7 +48,7 @@ pub enum Answer<'a> {
     End,
     /// It says no, or something else entirely: a redirect is no success.
     Refused {
-        /// What was refused: PUT, HEAD or GET.
+        /// What was refused: PUT, POST, HEAD or GET.
         method: Method,
         /// The status.
         status: u16,
@@ -65,19 +72,39 @@ pub struct Found {
 pub struct Client<const HEAD: usize = 2048> {
     http: http::Client<HEAD, DEPTH>,
     asked: Deque<Method, DEPTH>,
-    /// Whether the body that comes is the file, not the text of a refusal.
-    reading: bool,
+    reading: Reading,
+    receipt: heapless::Vec<u8, RECEIPT>,
+}
+
+/// What the body that comes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// The text of a refusal, say.
+    Nothing,
+    /// What a GET asked for.
+    File,
+    /// What may be a receipt.
+    Receipt,
 }
 
 /// One PUT and one question behind it.
 const DEPTH: usize = 2;
 
-const _: () = assert!(size_of::<Client>() <= 2048 + 128);
+/// The longest receipt that is read, in bytes. A dozen fields come with the size, a file name of
+/// up to 255 bytes among them.
+const RECEIPT: usize = 1024;
+
+const _: () = assert!(size_of::<Client>() <= 2048 + RECEIPT + 128);
 
 impl<const HEAD: usize> Client<HEAD> {
     /// A connection on which nothing was sent yet.
     pub const fn new() -> Self {
-        Self { http: http::Client::new(), asked: Deque::new(), reading: false }
+        Self {
+            http: http::Client::new(),
+            asked: Deque::new(),
+            reading: Reading::Nothing,
+            receipt: heapless::Vec::new(),
+        }
     }
 
     /// Stores a file. [`Self::body_left`] bytes follow.
@@ -90,8 +117,30 @@ impl<const HEAD: usize> Client<HEAD> {
         let head = Head::request(out, Method::Put, put.target, peer)
             .header("Content-Type", put.content_type)
             .body_length(put.length)
-            .maybe("Expect", put.expect_continue.then_some("100-continue"));
+            .maybe("Expect", put.expect_continue.then_some("100-continue"))
+            .finish();
         self.send(head, Method::Put, put.length)
+    }
+
+    /// Stores a file as a form, whose first bytes follow its head in `out` at once. When
+    /// [`Form::length`] more are written, [`Form::end`] is what is left of the body.
+    pub fn post(
+        &mut self,
+        out: &mut [u8],
+        peer: &Peer<'_>,
+        form: &Form<'_>,
+    ) -> Result<usize, NotSent> {
+        let start = form.start()?;
+        let body = start.len() as u64 + form.length + form.end().len() as u64;
+        let head = Head::request(out, Method::Post, form.target, peer)
+            .maybe("X-Signature", form.signature)
+            .header("Content-Type", format_args!("multipart/form-data; boundary={}", form.boundary))
+            .body_length(body)
+            .maybe("Expect", form.expect_continue.then_some("100-continue"))
+            .finish_with(start.as_bytes());
+        let length = self.send(head, Method::Post, body)?;
+        self.http.wrote_body(start.len() as u64);
+        Ok(length)
     }
 
     /// Asks what is there, and for its digest: a server may know one and tell it only when asked.
@@ -101,8 +150,9 @@ impl<const HEAD: usize> Client<HEAD> {
         peer: &Peer<'_>,
         target: &str,
     ) -> Result<usize, NotSent> {
-        let head =
-            Head::request(out, Method::Head, target, peer).header("Want-Repr-Digest", "sha-256=1");
+        let head = Head::request(out, Method::Head, target, peer)
+            .header("Want-Repr-Digest", "sha-256=1")
+            .finish();
         self.send(head, Method::Head, 0)
     }
 
@@ -115,7 +165,8 @@ impl<const HEAD: usize> Client<HEAD> {
         from: u64,
     ) -> Result<usize, NotSent> {
         let head = Head::request(out, Method::Get, target, peer)
-            .maybe("Range", (from > 0).then_some(format_args!("bytes={from}-")));
+            .maybe("Range", (from > 0).then_some(format_args!("bytes={from}-")))
+            .finish();
         self.send(head, Method::Get, 0)
     }
 
@@ -155,7 +206,9 @@ impl<const HEAD: usize> Client<HEAD> {
             used += length;
             let answer = match event {
                 ClientEvent::NeedMore => return Ok((used, None)),
-                ClientEvent::Interim(100) if self.asked.front() == Some(&Method::Put) => {
+                ClientEvent::Interim(100)
+                    if matches!(self.asked.front(), Some(Method::Put | Method::Post)) =>
+                {
                     Some(Answer::Continue)
                 }
                 ClientEvent::Interim(_) => None,
@@ -163,11 +216,34 @@ impl<const HEAD: usize> Client<HEAD> {
                     let method =
                         self.asked.pop_front().expect("every request was given its method");
                     let answer = read(method, &self.http.head());
-                    self.reading = method == Method::Get && matches!(answer, Answer::Found(_));
+                    self.reading = match answer {
+                        Answer::Found(_) if method == Method::Get => Reading::File,
+                        Answer::Stored { .. } => Reading::Receipt,
+                        Answer::Found(_)
+                        | Answer::Continue
+                        | Answer::Receipt { .. }
+                        | Answer::Body(_)
+                        | Answer::End
+                        | Answer::Refused { .. } => Reading::Nothing,
+                    };
+                    self.receipt.clear();
                     Some(answer)
                 }
-                ClientEvent::Body(bytes) => self.reading.then_some(Answer::Body(bytes)),
-                ClientEvent::End { .. } => self.reading.then_some(Answer::End),
+                ClientEvent::Body(bytes) => match self.reading {
+                    Reading::File => Some(Answer::Body(bytes)),
+                    Reading::Receipt => {
+                        if self.receipt.extend_from_slice(bytes).is_err() {
+                            self.reading = Reading::Nothing;
+                        }
+                        None
+                    }
+                    Reading::Nothing => None,
+                },
+                ClientEvent::End { .. } => match self.reading {
+                    Reading::File => Some(Answer::End),
+                    Reading::Receipt => size(&self.receipt).map(|size| Answer::Receipt { size }),
+                    Reading::Nothing => None,
+                },
             };
             if answer.is_some() {
                 return Ok((used, answer));
@@ -175,9 +251,14 @@ impl<const HEAD: usize> Client<HEAD> {
         }
     }
 
-    fn send(&mut self, head: Head<'_>, method: Method, body: u64) -> Result<usize, NotSent> {
+    fn send(
+        &mut self,
+        length: Result<usize, Unfit>,
+        method: Method,
+        body: u64,
+    ) -> Result<usize, NotSent> {
         self.http.ready()?;
-        let length = head.finish()?;
+        let length = length?;
         self.http.sent(method, body)?;
         self.asked.push_back(method).expect("it is as deep as the pipeline");
         Ok(length)
@@ -195,7 +276,7 @@ fn read(method: Method, head: &ResponseHead<'_>) -> Answer<'static> {
     let sha256 = sha256(head.headers);
     let length = head.headers.number("Content-Length").ok().flatten();
     let found = match (method, status) {
-        (Method::Put, 200 | 201 | 204) => return Answer::Stored { status },
+        (Method::Put | Method::Post, 200 | 201 | 204) => return Answer::Stored { status },
         (Method::Head | Method::Get, 200) => Some(Found { length, from: 0, sha256 }),
         (Method::Get, 206) => {
             content_range(head.headers).map(|(from, length)| Found { length, from, sha256 })
@@ -204,6 +285,12 @@ fn read(method: Method, head: &ResponseHead<'_>) -> Answer<'static> {
     };
     let refused = Answer::Refused { method, status, retry_after_s: head.retry_after_s() };
     found.map_or(refused, Answer::Found)
+}
+
+/// The `size` of a JSON object that says `success`.
+fn size(receipt: &[u8]) -> Option<u64> {
+    let receipt = Object::parse(core::str::from_utf8(receipt).ok()?).ok()?;
+    receipt.bool("success")?.then(|| receipt.integer("size")).flatten()
 }
 
 /// Start and whole length of `bytes 5-9/10` (RFC 9110 section 14.4).
