@@ -72,6 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// in has no more time than one that does not come.
     pub(crate) async fn next_request(&mut self) -> Result<(), Ended> {
         let patience = self.patience;
+        self.answered &= !self.http.is_idle();
         let request = async {
             loop {
                 match self.next().await? {

@@ -1,8 +1,11 @@
 //! The LAN side: clients upload to the agent as if it were the file server.
 
+mod body;
 mod credential;
 mod fetch;
-mod receive;
+mod intake;
+mod put;
+mod refusal;
 
 use crate::connection::{Answer, Connection, Ended};
 use crate::hub::Hub;
@@ -92,7 +95,10 @@ async fn respond<T: Transport + 'static>(
         return connection.answer(&Answer::text(403, &text)).await.is_ok();
     }
     match request.method.as_str() {
-        "PUT" => receive::put(hub, connection, request, peer).await,
+        "PUT" => {
+            let _open = Open::new(hub);
+            put::put(hub, connection, request, peer).await
+        }
         // Boxed: an upload does not pay for the buffers of a download.
         "GET" | "HEAD" => Box::pin(fetch::pass(hub, connection, request)).await,
         _ => {
@@ -128,6 +134,23 @@ impl Request {
             authorization: text("Authorization"),
             range: text("Range"),
         }
+    }
+}
+
+/// One request that a stop waits for, until its answer has gone out.
+struct Open<'a, T: Transport>(&'a Hub<T>);
+
+impl<'a, T: Transport> Open<'a, T> {
+    fn new(hub: &'a Hub<T>) -> Self {
+        hub.requests.update(|count| count + 1);
+        Self(hub)
+    }
+}
+
+impl<T: Transport> Drop for Open<'_, T> {
+    fn drop(&mut self) {
+        self.0.requests.update(|count| count - 1);
+        self.0.room.notify_waiters();
     }
 }
 

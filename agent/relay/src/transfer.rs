@@ -31,9 +31,10 @@ pub(crate) enum Body {
 /// What is known of an upload before it has an id.
 pub(crate) struct Proto {
     pub(crate) name: String,
-    pub(crate) total: u64,
     pub(crate) content_type: String,
     pub(crate) credential: Credential,
+    /// For any of which a token that signs one is good.
+    pub(crate) methods: &'static [&'static str],
     pub(crate) client: String,
 }
 
@@ -66,8 +67,8 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    pub(crate) fn open(id: UploadId, proto: Proto, spoken: Spoken, body: Body) -> Self {
-        let Proto { name, total, content_type, credential, client } = proto;
+    pub(crate) fn open(id: UploadId, proto: Proto, total: u64, spoken: Spoken, body: Body) -> Self {
+        let Proto { name, content_type, credential, methods: _, client } = proto;
         Self {
             id,
             name,

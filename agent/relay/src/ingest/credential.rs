@@ -1,7 +1,7 @@
 //! Who may upload: a client's own token passes through, others are signed for.
 
 use crate::settings::{Rules, TokenMode};
-use crate::transfer::Credential;
+use crate::transfer::{Credential, Proto};
 use crate::upstream::unix_now;
 use baton_core::token::{self, Claim, Scheme};
 use baton_wire::credential::parameter;
@@ -34,15 +34,10 @@ pub(super) fn admit(rules: &Rules, credential: &Credential) -> Result<(), &'stat
     }
 }
 
-/// With `auth = "token"`, whether the token fits the upload; else why not. Where tokens only
-/// pass through, the upstream judges them.
-pub(super) fn check(
-    rules: &Rules,
-    credential: &Credential,
-    claim: Claim<'_>,
-) -> Result<(), &'static str> {
-    let Credential::Query(query) = credential else { return Ok(()) };
-    if !rules.require_token || is_valid(rules, query, &Scheme::ALL, claim) {
+/// With `auth = "token"`, whether the token fits an upload of `total` bytes; else why not. Where
+/// tokens only pass through, the upstream judges them.
+pub(super) fn check(rules: &Rules, proto: &Proto, total: u64) -> Result<(), &'static str> {
+    if is_credible(rules, proto, &Scheme::ALL, total) {
         return Ok(());
     }
     Err("the token does not fit this upload, or has expired")
@@ -50,28 +45,31 @@ pub(super) fn check(
 
 /// Whether a body of unknown length may be taken whole before [`check`]: with `auth = "token"` only
 /// on the word of a token that does not sign the length.
-pub(super) fn admit_unmeasured(
-    rules: &Rules,
-    credential: &Credential,
-    claim: Claim<'_>,
-) -> Result<(), &'static str> {
-    let Credential::Query(query) = credential else { return Ok(()) };
-    if !rules.require_token || is_valid(rules, query, &[Scheme::V3], claim) {
+pub(super) fn admit_unmeasured(rules: &Rules, proto: &Proto) -> Result<(), &'static str> {
+    if is_credible(rules, proto, &[Scheme::V3], 0) {
         return Ok(());
     }
     Err("say the length: [relay] auth is \"token\", and of the tokens only v3 fits a chunked body")
 }
 
-fn is_valid(rules: &Rules, query: &str, schemes: &[Scheme], claim: Claim<'_>) -> bool {
+fn is_credible(rules: &Rules, proto: &Proto, schemes: &[Scheme], length: u64) -> bool {
+    let Credential::Query(query) = &proto.credential else { return true };
+    if !rules.require_token {
+        return true;
+    }
     let Some(secret) = rules.secret.as_ref().filter(|secret| !secret.bytes().is_empty()) else {
         return false;
     };
     let value = |name| parameter(Some(query), name);
     let expires = value("expires").and_then(|at| at.parse().ok()).unwrap_or(0);
-    let claim = Claim { expires, ..claim };
-    schemes.iter().any(|&scheme| {
+    let fits = |scheme: Scheme, method| {
+        let claim =
+            Claim { method, path: &proto.name, length, content_type: &proto.content_type, expires };
         value(scheme.name())
             .is_some_and(|given| token::check(secret.bytes(), scheme, given, &claim))
-            && (scheme != Scheme::V3 || expires > unix_now())
+    };
+    schemes.iter().any(|&scheme| {
+        (scheme != Scheme::V3 || expires > unix_now())
+            && proto.methods.iter().any(|method| fits(scheme, method))
     })
 }

@@ -1,0 +1,319 @@
+//! One upload on its way in, whatever protocol its client speaks.
+//!
+//! ```text
+//!   unmeasured ──measure──▶ ┌─────────┐
+//!                           │ relayed │ ──verdict──▶ ended
+//!   open ─────────────────▶ └─────────┘
+//! ```
+//!
+//! Bytes are pushed at the end of what is held, and each push waits until they have a place: the
+//! client's socket fills meanwhile, and that is the back-pressure. Another way of keeping bytes is
+//! another [`Stage`]: protocols know none of them.
+
+use super::credential;
+use super::refusal::{Refusal, settle};
+use crate::hub::Hub;
+use crate::lane::abandon;
+use crate::spool::SpoolFile;
+use crate::transfer::{Body, Proto, Transfer};
+use crate::upstream::Spoken;
+use baton_core::{BLOCK_SIZE, Event, UploadId, UploadSpec};
+use baton_hal::Transport;
+use core::cell::RefCell;
+use sha2::{Digest, Sha256};
+use std::rc::Rc;
+
+/// One upload. Dropping it gives the upload up, unless it has ended.
+pub(crate) struct Intake<T: Transport + 'static> {
+    hub: Rc<Hub<T>>,
+    stage: RefCell<Stage>,
+}
+
+enum Stage {
+    /// Its length is not known yet. Tokens sign that, so all of it is kept until it is.
+    Unmeasured(Box<Unmeasured>),
+    /// Sent upstream while it comes.
+    Relayed(Rc<Transfer>),
+    /// There is a verdict; the slot is another's.
+    Ended { received: u64, verdict: Result<(), Refusal> },
+}
+
+struct Unmeasured {
+    proto: Proto,
+    file: SpoolFile,
+    digest: Sha256,
+    received: u64,
+}
+
+impl<T: Transport + 'static> Intake<T> {
+    /// An upload of `total` bytes, once there is a slot for it and four blocks.
+    pub(crate) async fn open(hub: &Rc<Hub<T>>, proto: Proto, total: u64) -> Result<Self, Refusal> {
+        permit(hub, &proto)?;
+        credential::check(&hub.rules.borrow(), &proto, total).map_err(Refusal::forbidden)?;
+        let (id, spoken) = vacancy(hub).await?;
+        let body = match spoken {
+            Spoken::Tus { .. } => Body::Pool,
+            Spoken::Put => match hub.spool.create(total) {
+                Ok(file) => Body::Spool(file),
+                Err(error) => {
+                    tracing::warn!(upload = proto.name, %error, "relayed without replay: a cut will fail it");
+                    Body::Passing
+                }
+            },
+        };
+        let transfer = begin(hub, Transfer::open(id, proto, total, spoken, body));
+        Ok(Self { hub: hub.clone(), stage: RefCell::new(Stage::Relayed(transfer)) })
+    }
+
+    /// An upload whose length is told by [`Self::measure`].
+    pub(crate) fn unmeasured(hub: &Rc<Hub<T>>, proto: Proto) -> Result<Self, Refusal> {
+        permit(hub, &proto)?;
+        credential::admit_unmeasured(&hub.rules.borrow(), &proto)
+            .map_err(|why| Refusal::new(411, why))?;
+        let file = hub.spool.create(0)?;
+        let unmeasured = Unmeasured { proto, file, digest: Sha256::new(), received: 0 };
+        let stage = RefCell::new(Stage::Unmeasured(Box::new(unmeasured)));
+        Ok(Self { hub: hub.clone(), stage })
+    }
+
+    /// The length is known: what is held begins to leave, once there is a slot for it. Does nothing
+    /// if it was known already.
+    pub(crate) async fn measure(&self, total: u64) -> Result<(), Refusal> {
+        if let Stage::Unmeasured(upload) = &*self.stage.borrow() {
+            credential::check(&self.hub.rules.borrow(), &upload.proto, total)
+                .map_err(Refusal::forbidden)?;
+            if upload.received > total {
+                return Err(too_long());
+            }
+        }
+        if self.total().is_some() {
+            return Ok(());
+        }
+        let (id, spoken) = vacancy(&self.hub).await?;
+        let ended = Stage::Ended { received: 0, verdict: Err(Refusal::Gone) };
+        match self.stage.replace(ended) {
+            Stage::Unmeasured(upload) => {
+                let Unmeasured { proto, file, digest, received } = *upload;
+                let transfer = Transfer::open(id, proto, total, spoken, Body::Spool(file));
+                let transfer = begin(&self.hub, transfer);
+                transfer.adopt(digest);
+                self.stage.replace(Stage::Relayed(transfer.clone()));
+                arrived(&self.hub, &transfer, received);
+            }
+            // Ended, or measured by another, while this waited.
+            other @ (Stage::Relayed(_) | Stage::Ended { .. }) => {
+                self.stage.replace(other);
+            }
+        }
+        Ok(())
+    }
+
+    /// Its length, if that is known.
+    pub(crate) fn total(&self) -> Option<u64> {
+        match &*self.stage.borrow() {
+            Stage::Unmeasured(_) => None,
+            Stage::Relayed(transfer) => Some(transfer.total),
+            Stage::Ended { received, .. } => Some(*received),
+        }
+    }
+
+    /// Bytes held here or upstream.
+    pub(crate) fn received(&self) -> u64 {
+        match &*self.stage.borrow() {
+            Stage::Unmeasured(upload) => upload.received,
+            Stage::Relayed(transfer) => transfer.received(),
+            Stage::Ended { received, .. } => *received,
+        }
+    }
+
+    /// Takes the next bytes, as there is room for them. Cancelled, it has taken some of them:
+    /// [`Self::received`] tells.
+    pub(crate) async fn push(&self, mut bytes: &[u8]) -> Result<(), Refusal> {
+        loop {
+            let room = self.hub.room.notified();
+            let taken = self.try_push(bytes)?;
+            bytes = &bytes[taken..];
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = room => {}
+                verdict = self.verdict() => verdict?,
+            }
+        }
+    }
+
+    /// Takes what there is room for.
+    fn try_push(&self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let transfer = match &mut *self.stage.borrow_mut() {
+            Stage::Unmeasured(upload) => {
+                upload.file.write_at(bytes, upload.received)?;
+                upload.digest.update(bytes);
+                upload.received += bytes.len() as u64;
+                return Ok(bytes.len());
+            }
+            Stage::Relayed(transfer) => transfer.clone(),
+            Stage::Ended { verdict, .. } => {
+                verdict.clone()?;
+                return Err(too_long());
+            }
+        };
+        let offset = transfer.received();
+        if bytes.len() as u64 > transfer.total - offset {
+            return Err(too_long());
+        }
+        let taken = keep(&self.hub, &transfer, offset, bytes)?;
+        if taken > 0 {
+            arrived(&self.hub, &transfer, offset + taken as u64);
+        }
+        Ok(taken)
+    }
+
+    /// Waits for the upstream's proof, or what there is instead. Cancel-safe.
+    pub(crate) async fn verdict(&self) -> Result<(), Refusal> {
+        let transfer = match &*self.stage.borrow() {
+            Stage::Unmeasured(_) => None,
+            Stage::Relayed(transfer) => Some(transfer.clone()),
+            Stage::Ended { verdict, .. } => return verdict.clone(),
+        };
+        let Some(transfer) = transfer else { return core::future::pending().await };
+        let verdict = settle(transfer.concluded().await, &transfer);
+        self.end(verdict.clone());
+        verdict
+    }
+
+    fn end(&self, verdict: Result<(), Refusal>) {
+        let received = self.received();
+        let stored = verdict.is_ok();
+        let before = self.stage.replace(Stage::Ended { received, verdict });
+        match before {
+            Stage::Relayed(transfer) => close(&self.hub, &transfer, stored),
+            Stage::Unmeasured(_) => {}
+            ended @ Stage::Ended { .. } => {
+                self.stage.replace(ended);
+            }
+        }
+    }
+}
+
+impl<T: Transport + 'static> Drop for Intake<T> {
+    fn drop(&mut self) {
+        self.end(Err(Refusal::Gone));
+    }
+}
+
+/// Whether a body may be taken at all.
+fn permit<T: Transport + 'static>(hub: &Rc<Hub<T>>, proto: &Proto) -> Result<(), Refusal> {
+    let rules = hub.rules.borrow();
+    if hub.draining.get() {
+        return Err(Refusal::new(503, "the agent is shutting down"));
+    }
+    if !(rules.takes)(&proto.name) {
+        let text = "this kind of file is not taken: see [uploads] allowed_extensions";
+        return Err(Refusal::new(400, text));
+    }
+    credential::admit(&rules, &proto.credential).map_err(Refusal::forbidden)
+}
+
+/// Waits until the upstream's protocol is known and there is a slot. It is for whoever takes it
+/// first: between this and [`Event::Opened`] there is no await.
+async fn vacancy<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Result<(UploadId, Spoken), Refusal> {
+    let hold = hub.rules.borrow().policy.uploads.hold;
+    let wait = async {
+        let spoken = hub.upstream.known().await?;
+        loop {
+            let room = hub.room.notified();
+            let vacancy = hub.core.borrow().vacancy();
+            match vacancy {
+                Some(id) => return Some((id, spoken)),
+                None => room.await,
+            }
+        }
+    };
+    let text = "no link reaches the upstream, or the agent is full: try later";
+    let found = tokio::time::timeout(hold, wait).await;
+    found.map_err(|_| Refusal::new(503, text))?.ok_or(Refusal::Gone)
+}
+
+/// The core takes charge of an upload.
+fn begin<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: Transfer) -> Rc<Transfer> {
+    let transfer = Rc::new(transfer);
+    let id = transfer.id;
+    hub.transfers.borrow_mut().insert(id, transfer.clone());
+    tracing::info!(
+        upload = transfer.name,
+        bytes = transfer.total,
+        client = transfer.client,
+        protocol = transfer.spoken.name(),
+        "upload"
+    );
+    let spec = UploadSpec {
+        total: transfer.total,
+        resume: transfer.spoken.resume(),
+        replayable: !matches!(transfer.body, Body::Passing),
+    };
+    hub.feed(Event::Opened { id, spec });
+    transfer
+}
+
+fn arrived<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64) {
+    transfer.on_received(offset);
+    hub.feed(Event::Received { id: transfer.id, offset });
+}
+
+/// Keeps what there is room for, behind `offset`.
+fn keep<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    transfer: &Transfer,
+    offset: u64,
+    bytes: &[u8],
+) -> Result<usize, Refusal> {
+    if let Body::Spool(file) = &transfer.body {
+        file.write_at(bytes, offset)?;
+        transfer.hash(bytes);
+        return Ok(bytes.len());
+    }
+    let mut taken = 0;
+    while taken < bytes.len() {
+        let at = offset + taken as u64;
+        let place = hub.locate(transfer, at).or_else(|| {
+            let block = hub.core.borrow_mut().try_take_block(transfer.id);
+            block.and_then(|_| hub.locate(transfer, at))
+        });
+        let Some((block, at)) = place else { break };
+        let len = (bytes.len() - taken).min(BLOCK_SIZE - at);
+        let piece = &bytes[taken..taken + len];
+        hub.arena.block_mut(block)[at..at + len].copy_from_slice(piece);
+        taken += len;
+    }
+    if matches!(transfer.body, Body::Passing) {
+        transfer.hash(&bytes[..taken]);
+    }
+    Ok(taken)
+}
+
+/// The upload is over, whoever ended it: its slot and its blocks are free.
+fn close<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_stored: bool) {
+    if !is_stored {
+        // Unless the core has ended it itself: then this says nothing new.
+        hub.feed(Event::ClientGone { id: transfer.id });
+        if let Some(location) = transfer.location.take() {
+            tokio::task::spawn_local(abandon::delete(hub.clone(), location));
+        }
+    }
+    let acked = hub.core.borrow().view(transfer.id).map_or(0, |view| view.acked);
+    hub.transfers.borrow_mut().remove(&transfer.id);
+    hub.feed(Event::Answered { id: transfer.id });
+    hub.room.notify_waiters();
+    tracing::info!(
+        upload = transfer.name,
+        bytes = transfer.total,
+        acked,
+        outcome = if is_stored { "stored" } else { "not stored" },
+        "upload ended"
+    );
+}
+
+fn too_long() -> Refusal {
+    Refusal::new(413, "more bytes came than the upload was said to have")
+}
