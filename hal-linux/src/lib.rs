@@ -1,4 +1,4 @@
-//! Linux: links from rtnetlink, sockets bound to a link, TCP_INFO, name resolution.
+//! Linux: links from rtnetlink, sockets bound to a link, TCP_INFO, name resolution, spool files.
 //!
 //! [`NetlinkLinks`] says which links there are and keeps a [`Network`] current; a
 //! [`BoundTransport`] opens streams by that view. Nothing here needs root, nothing is polled, and
@@ -15,6 +15,7 @@ mod netlink;
 mod network;
 mod resolve;
 mod sockopt;
+mod spool;
 mod tcp_info;
 mod transport;
 
@@ -24,4 +25,5 @@ pub use class::{Interface, classify};
 pub use links::{LinksError, LinksOptions, NetlinkLinks};
 pub use network::{Family, Network};
 pub use resolve::ResolveOptions;
+pub use spool::{FileSegment, FileSegments, SegmentError, volatile};
 pub use transport::{BoundStream, BoundTransport, TransportError, TransportOptions};

@@ -54,6 +54,7 @@ mod quality;
 mod rtt;
 mod select;
 mod smooth;
+pub mod spool;
 mod switch;
 mod time;
 pub mod token;

@@ -4,6 +4,8 @@
 //! of it. [`CASES`] names what holds; [`run`] checks one of them on a fresh rig and panics with
 //! what did not.
 
+pub mod segments;
+
 use crate::{Error, ErrorKind, Facts, LinkChange, LinkName, Links, Stream, Transport};
 use baton_core::Duration;
 use core::future::Future;

@@ -1,6 +1,6 @@
 //! Errors: the core reacts to the kind, the log keeps the detail.
 
-/// What a failed operation means for the link it ran on.
+/// What a failed operation means for the link, or the file, it ran on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -19,6 +19,10 @@ pub enum ErrorKind {
     Unresolved,
     /// The peer's certificate or TLS handshake was not accepted.
     Untrusted,
+    /// The device has no room: ENOSPC, EDQUOT, EFBIG.
+    Full,
+    /// It is not there: ENOENT.
+    Missing,
     /// Anything else; the text says what.
     Other,
 }

@@ -3,8 +3,10 @@
 //! A [`Fake`] is one machine: tests hold it to move its links and to play the upstream, the relay
 //! holds its [`FakeLinks`] and [`FakeTransport`]. Time is tokio's, so a paused runtime steps it.
 
+mod flash;
 mod stream;
 
+pub use flash::{FakeSegment, FakeSegments};
 pub use stream::FakeStream;
 
 use crate::{ErrorKind, Facts, LinkChange, LinkName, Links, Transport};

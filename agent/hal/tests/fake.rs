@@ -1,10 +1,10 @@
 //! The fake passes the suite, and misbehaves exactly as it is told.
 
-use baton_core::{Class, Duration};
+use baton_core::{Class, Duration, spool::Position};
 use baton_hal::{
-    Error, ErrorKind, Facts, LinkChange, LinkName, Links, Stream, Transport,
+    Error, ErrorKind, Facts, LinkChange, LinkName, Links, Segment, Segments, Stream, Transport,
     conformance::{self, Fault, Rig},
-    fake::{Fake, FakeLinks, FakeStream, FakeTransport},
+    fake::{Fake, FakeLinks, FakeSegments, FakeStream, FakeTransport},
 };
 use std::io::IoSlice;
 
@@ -165,4 +165,48 @@ async fn link_without_carrier_carries_nothing_and_fails_nothing() {
     assert_eq!(far.try_read(&mut [0; 64]), Ok(None));
     assert_eq!(near.info().unwrap().unacked_segments, 1);
     assert!(near.info().unwrap().last_ack >= Duration::from_secs(60));
+}
+
+#[test]
+fn segments_pass_the_conformance_suite() {
+    conformance::segments::run(&FakeSegments::new(1));
+}
+
+const SEGMENT: Position = Position { chain: 1, index: 0 };
+
+#[test]
+fn what_was_flushed_survives_every_cut_and_nothing_else_is_sure() {
+    let mut kept = [false; 2];
+    for seed in 0..64 {
+        let device = FakeSegments::new(seed);
+        let mut segment = device.create(SEGMENT).unwrap();
+        segment.append(&[1; 100]).unwrap();
+        segment.sync().unwrap();
+        device.sync().unwrap();
+        segment.append(&[2; 300]).unwrap();
+        device.remove(SEGMENT).unwrap();
+        let after = device.reboot();
+
+        let there = !after.list().unwrap().is_empty();
+        kept[usize::from(there)] = true;
+        if there {
+            let mut buf = [0; 400];
+            let len = after.open(SEGMENT).unwrap().read_at(0, &mut buf).unwrap();
+            assert!(len >= 100 && buf[..100] == [1; 100], "seed {seed}");
+        }
+    }
+    assert_eq!(kept, [true; 2], "a removal that was not flushed holds or does not");
+}
+
+#[test]
+fn the_write_that_the_power_goes_in_is_the_last() {
+    let device = FakeSegments::new(1);
+    let mut segment = device.create(SEGMENT).unwrap();
+    device.cut_after(2);
+
+    segment.append(&[1; 10]).unwrap();
+    assert!(segment.append(&[2; 10]).is_err());
+    assert!(segment.sync().is_err() && device.sync().is_err() && device.list().is_err());
+    assert!(segment.read_at(0, &mut [0; 1]).is_err());
+    assert!(device.reboot().list().is_ok());
 }
