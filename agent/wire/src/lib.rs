@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub use baton_core::base64;
+pub mod chunked;
 pub mod credential;
 pub mod http;
 pub mod percent;

@@ -42,8 +42,14 @@ pub fn name(path: &str) -> Result<Name, PathError> {
         name.push(byte).map_err(|_| PathError::TooLong)?;
     }
     let name = String::from_utf8(name).map_err(|_| PathError::Encoding)?;
-    name.split('/').try_for_each(check_part)?;
+    check(&name)?;
     Ok(name)
+}
+
+/// Checks a name that came unencoded and without a leading slash as [`name`] checks one.
+pub fn check(name: &str) -> Result<(), PathError> {
+    name.split('/').try_for_each(check_part)?;
+    if name.len() > MAX_NAME { Err(PathError::TooLong) } else { Ok(()) }
 }
 
 /// Text that shows encoded so that [`name`] gives it back: everything but the unreserved
@@ -158,6 +164,15 @@ mod tests {
         for (path, error) in cases {
             assert_eq!(name(path), Err(error), "{path}");
         }
+    }
+
+    #[test]
+    fn an_unencoded_name_is_checked_and_not_decoded() {
+        assert_eq!(check("a/100%25 \u{e4}"), Ok(()));
+        for name in ["../../x", "/etc/passwd", "a/..", "a//b", "", "a\0"] {
+            assert!(check(name).is_err(), "{name:?}");
+        }
+        assert_eq!(check(&"x".repeat(MAX_NAME + 1)), Err(PathError::TooLong));
     }
 
     proptest! {

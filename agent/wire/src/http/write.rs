@@ -74,13 +74,13 @@ impl<'a> Head<'a> {
 
     /// Ends the head; its length in bytes.
     pub fn finish(self) -> Result<usize, Unfit> {
-        self.finish_with(b"")
+        self.finish_with("")
     }
 
     /// Ends the head, and puts the first bytes of its body behind it; the length of both.
-    pub(crate) fn finish_with(mut self, body: &[u8]) -> Result<usize, Unfit> {
+    pub(crate) fn finish_with(mut self, body: impl Display) -> Result<usize, Unfit> {
         self.push(b"\r\n");
-        self.push(body);
+        write!(Raw(&mut self), "{body}").expect("what has no room is remembered as a fault");
         match self.fault {
             Some(fault) => Err(fault),
             None => Ok(self.length),
@@ -116,6 +116,30 @@ impl fmt::Write for Head<'_> {
         self.push(text.as_bytes());
         Ok(())
     }
+}
+
+/// Body text: it may hold line ends.
+struct Raw<'a, 'b>(&'b mut Head<'a>);
+
+impl fmt::Write for Raw<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.push(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// How many bytes `text` has once written.
+pub(crate) fn written_length(text: impl Display) -> u64 {
+    struct Count(u64);
+    impl fmt::Write for Count {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len() as u64;
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    write!(count, "{text}").expect("counting does not fail");
+    count.0
 }
 
 impl Display for Unfit {

@@ -6,7 +6,7 @@ use crate::{
     base64,
     http::{
         self, ClientEvent, Eof, Error, Head, Headers, Method, NotSent, Peer, ResponseHead, Unfit,
-        head::decimal,
+        head::decimal, write::written_length,
     },
 };
 use baton_core::json::Object;
@@ -131,15 +131,16 @@ impl<const HEAD: usize> Client<HEAD> {
         form: &Form<'_>,
     ) -> Result<usize, NotSent> {
         let start = form.start()?;
-        let body = start.len() as u64 + form.length + form.end().len() as u64;
+        let before = written_length(&start);
+        let body = before + form.length + form.end().len() as u64;
         let head = Head::request(out, Method::Post, form.target, peer)
             .maybe("X-Signature", form.signature)
             .header("Content-Type", format_args!("multipart/form-data; boundary={}", form.boundary))
             .body_length(body)
             .maybe("Expect", form.expect_continue.then_some("100-continue"))
-            .finish_with(start.as_bytes());
+            .finish_with(start);
         let length = self.send(head, Method::Post, body)?;
-        self.http.wrote_body(start.len() as u64);
+        self.http.wrote_body(before);
         Ok(length)
     }
 

@@ -2,7 +2,6 @@
 
 use crate::http::Unfit;
 use core::fmt::{self, Write as _};
-use heapless::String;
 
 /// What is posted: a file in the field `file`.
 ///
@@ -29,42 +28,40 @@ pub struct Form<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Boundary(pub [u8; 16]);
 
-/// Room for what stands before the file: a name of 255 bytes, each escaped, and the rest.
-const START: usize = 1024;
-
-/// Room for what stands behind it.
-const END: usize = 40;
-
-impl Form<'_> {
+impl<'a> Form<'a> {
     /// What stands before the file.
-    pub(super) fn start(&self) -> Result<String<START>, Unfit> {
-        if self.filename.chars().chain(self.content_type.chars()).any(char::is_control) {
+    pub(super) fn start(&self) -> Result<impl fmt::Display + 'a, Unfit> {
+        let Self { boundary, filename, content_type, .. } = *self;
+        if filename.chars().chain(content_type.chars()).any(char::is_control) {
             return Err(Unfit::Forbidden);
         }
-        let mut start = String::new();
-        write!(
-            start,
-            "--{}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
-             Content-Type: {}\r\n\r\n",
-            self.boundary,
-            Escaped(self.filename),
-            self.content_type
-        )
-        .map_err(|_| Unfit::Full)?;
-        Ok(start)
+        Ok(fmt::from_fn(move |f| {
+            write!(f, "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; ")?;
+            write!(f, "filename=\"{}\"\r\n", Escaped(filename))?;
+            write!(f, "Content-Type: {content_type}\r\n\r\n")
+        }))
     }
 
     /// What stands behind the file.
-    pub fn end(&self) -> String<END> {
-        let mut end = String::new();
-        write!(end, "\r\n--{}--\r\n", self.boundary).expect("a boundary has 32 digits");
+    pub fn end(&self) -> [u8; 40] {
+        let mut end = *b"\r\n--00000000000000000000000000000000--\r\n";
+        end[4..36].copy_from_slice(&self.boundary.digits());
         end
+    }
+}
+
+impl Boundary {
+    fn digits(self) -> [u8; 32] {
+        core::array::from_fn(|i| {
+            let byte = self.0[i / 2];
+            b"0123456789abcdef"[usize::from(if i % 2 == 0 { byte >> 4 } else { byte & 15 })]
+        })
     }
 }
 
 impl fmt::Display for Boundary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(core::str::from_utf8(&self.digits()).expect("hexadecimal digits are ASCII"))
     }
 }
 
