@@ -15,5 +15,6 @@ pub mod credential;
 pub mod http;
 pub mod percent;
 pub mod put;
+pub mod sf;
 pub mod tus;
 pub mod url;
