@@ -6,7 +6,8 @@ use crate::upstream::Answerer;
 use baton_core::{Duration, LinkId, Observation};
 use baton_hal::{Stream, Transport};
 use baton_wire::http::{Eof, Peer};
-use baton_wire::tus::{Answer, Client, Extension};
+use baton_wire::tus::Extension;
+use baton_wire::upload::{Answer, Client, Protocol};
 use std::rc::Rc;
 use tokio::time::timeout;
 
@@ -54,7 +55,7 @@ async fn ask<T: Transport + 'static>(
     stream: Rc<T::Stream>,
 ) -> Option<bool> {
     let peer = Peer { authority: &hub.settings.upstream.authority, authorization: None };
-    let mut tus = Client::<2048, 2>::new();
+    let mut tus = Client::<2048, 2>::new(Protocol::Tus);
     let mut head = [0; 512];
     let len = tus.options(&mut head, &peer, &hub.tus_target()).ok()?;
     let blame = |error: T::Error| hub.blame(link, &error);
@@ -105,6 +106,7 @@ fn who(answer: &Answer<'_>) -> Answerer {
         Answer::Refused(_)
         | Answer::Impostor { .. }
         | Answer::Created { .. }
+        | Answer::Progress { .. }
         | Answer::Offset { .. }
         | Answer::Appended { .. }
         | Answer::Deleted => Answerer::Other,

@@ -6,6 +6,7 @@
 pub mod body;
 pub mod client;
 pub mod date;
+pub mod disposition;
 mod error;
 pub mod head;
 mod method;

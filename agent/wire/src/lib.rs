@@ -15,6 +15,8 @@ pub mod credential;
 pub mod http;
 pub mod percent;
 pub mod put;
+pub mod resumable;
 pub mod sf;
 pub mod tus;
+pub mod upload;
 pub mod url;

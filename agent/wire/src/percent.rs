@@ -68,7 +68,8 @@ impl fmt::Display for Encoded<'_> {
     }
 }
 
-fn decode_byte(digits: &mut core::str::Bytes<'_>) -> Result<u8, PathError> {
+/// What the two digits behind a `%` stand for.
+pub(crate) fn decode_byte(digits: &mut core::str::Bytes<'_>) -> Result<u8, PathError> {
     let mut digit = || char::from(digits.next()?).to_digit(16);
     let (high, low) = digit().zip(digit()).ok_or(PathError::Encoding)?;
     Ok((high << 4 | low) as u8)

@@ -1,15 +1,14 @@
 //! tus 1.0, both ends: resumable uploads by offset.
 //!
 //! Core, creation, creation-with-upload, creation-defer-length, expiration and termination; and
-//! fencing, Baton's own: an append is a compare-and-swap.
+//! fencing, Baton's own: an append is a compare-and-swap. [`crate::upload::Client`] asks.
 
-pub mod client;
+pub(crate) mod client;
 pub mod extension;
 pub mod fence;
 pub mod metadata;
 pub mod server;
 
-pub use client::{Answer, Append, Client, Create, Location, Refused, Verb};
 pub use extension::{Extension, Extensions};
 pub use fence::Fence;
 pub use metadata::Metadata;

@@ -5,7 +5,7 @@ use crate::hub::Hub;
 use baton_core::Duration;
 use baton_hal::{Stream, Transport};
 use baton_wire::http::Peer;
-use baton_wire::tus::Client;
+use baton_wire::upload::{Client, Protocol};
 use std::rc::Rc;
 
 /// How long the upstream may take. Nobody waits for it.
@@ -20,7 +20,7 @@ pub(crate) async fn delete<T: Transport + 'static>(hub: Rc<Hub<T>>, location: St
 async fn ask<T: Transport + 'static>(hub: &Rc<Hub<T>>, location: &str) -> Option<()> {
     let link = hub.core.borrow().links().ranked().next()?;
     let stream = hub.connect(link).await.ok()?;
-    let mut tus = Client::<1024, 1>::new();
+    let mut tus = Client::<1024, 1>::new(Protocol::Tus);
     let mut head = [0; 1024];
     let peer = Peer { authority: &hub.settings.upstream.authority, authorization: None };
     let len = tus.delete(&mut head, &peer, location).ok()?;

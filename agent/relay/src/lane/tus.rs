@@ -6,7 +6,7 @@ use crate::upstream::sign;
 use baton_core::{Duration, Failure, Outcome, Resume};
 use baton_hal::Transport;
 use baton_wire::http::{Eof, NotSent, Peer};
-use baton_wire::tus::{Answer, Append, Client, Create, Refused, Verb};
+use baton_wire::upload::{Answer, Append, Client, Create, Refused, Verb};
 use core::ops::Range;
 
 /// Requests that may be unanswered on one connection.
@@ -119,7 +119,7 @@ impl<T: Transport + 'static> Dialect<T> for Tus {
     }
 
     fn renew(&mut self) {
-        self.tus = Client::new();
+        self.tus = Client::default();
         self.void = 0;
         self.is_spent = false;
     }
@@ -215,6 +215,7 @@ impl Tus {
             length: len,
             declare_length: None,
             awaits: is_ahead,
+            last: next + len == transfer.total,
         };
         let peer = lane.peer();
         let tus = &mut self.tus;
@@ -315,7 +316,7 @@ impl<T: Transport + 'static> Lane<T> {
                 self.vouch(offset)?;
                 Said::Outcome(Outcome::Offset(offset))
             }
-            Answer::Appended { offset } => {
+            Answer::Appended { offset, .. } | Answer::Progress { offset } => {
                 self.vouch(offset)?;
                 Said::Outcome(Outcome::Acked(offset))
             }

@@ -160,7 +160,7 @@ impl<'a> ResponseHead<'a> {
 
 impl<'a> Headers<'a> {
     /// Name and value of every field; values are without the white space around them.
-    pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a [u8])> + Clone {
         self.0.split(|&byte| byte == b'\n').filter_map(|line| {
             let colon = line.iter().position(|&byte| byte == b':')?;
             let (name, value) = line.split_at(colon);
@@ -169,7 +169,7 @@ impl<'a> Headers<'a> {
     }
 
     /// The values of every field of that name.
-    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.iter()
             .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)

@@ -7,10 +7,13 @@ fn item(text: &str) -> Option<Bare<'_>> {
 
 fn get(lines: &[&str], key: &str) -> Result<Option<Bare<'static>>, Malformed> {
     let dictionary = Dictionary::parse(lines.iter().map(|line| line.as_bytes()))?;
-    Ok(dictionary.get(key).map(|member| match member {
-        Member::Item(Item { value: Bare::Integer(number), .. }) => Bare::Integer(number),
-        Member::Item(Item { value: Bare::Boolean(value), .. }) => Bare::Boolean(value),
-        other => panic!("{other:?}"),
+    Ok(dictionary.get(key).map(|member| {
+        let Member::Item(item) = member else { panic!("{member:?}") };
+        match (item.value.count(), item.value.boolean()) {
+            (Some(number), _) => Bare::Integer(number as i64),
+            (_, Some(value)) => Bare::Boolean(value),
+            (None, None) => panic!("{item:?}"),
+        }
     }))
 }
 

@@ -1,9 +1,20 @@
 use super::*;
-use crate::tus::Extension;
+use crate::{
+    http::{self, Eof, NotSent, Peer},
+    tus::Extension,
+    upload::{Client, Protocol},
+    url::LocationError,
+};
 
 const PEER: Peer<'_> = Peer { authority: "h:1080", authorization: None };
-const APPEND: Append<'_> =
-    Append { target: "/files/1", offset: 100, length: 50, declare_length: None, awaits: false };
+const APPEND: Append<'_> = Append {
+    target: "/files/1",
+    offset: 100,
+    length: 50,
+    declare_length: None,
+    awaits: false,
+    last: false,
+};
 
 type Small = Client<512, 3>;
 
@@ -15,7 +26,7 @@ fn text(out: &[u8], length: Result<usize, NotSent>) -> &str {
 
 /// The answer to the request that `ask` makes.
 fn answer(ask: impl Fn(&mut Small, &mut [u8]) -> Result<usize, NotSent>, answer: &str) -> String {
-    let (mut client, mut out) = (Small::new(), [0; 512]);
+    let (mut client, mut out) = (Small::new(Protocol::Tus), [0; 512]);
     ask(&mut client, &mut out).unwrap();
     client.wrote_body(client.body_left());
     let (used, answer) = client.handle_input(answer.as_bytes()).unwrap();
@@ -43,7 +54,7 @@ fn create(client: &mut Small, out: &mut [u8]) -> Result<usize, NotSent> {
 
 #[test]
 fn requests_carry_what_they_need_and_nothing_else() {
-    let (mut client, mut out) = (Client::<512, 8>::new(), [0; 512]);
+    let (mut client, mut out) = (Client::<512, 8>::new(Protocol::Tus), [0; 512]);
     let with_token = Peer { authorization: Some("Bearer x"), ..PEER };
 
     let length = client.options(&mut out, &PEER, "/files/");
@@ -97,7 +108,7 @@ fn requests_carry_what_they_need_and_nothing_else() {
 
 #[test]
 fn an_append_may_ask_the_server_to_wait_for_its_offset() {
-    let (mut client, mut out) = (Small::new(), [0; 512]);
+    let (mut client, mut out) = (Small::new(Protocol::Tus), [0; 512]);
 
     let length = client.append(&mut out, &PEER, &Append { awaits: true, ..APPEND });
 
@@ -106,7 +117,7 @@ fn an_append_may_ask_the_server_to_wait_for_its_offset() {
 
 #[test]
 fn an_append_costs_little() {
-    let (mut client, mut out) = (Small::new(), [0; 512]);
+    let (mut client, mut out) = (Small::new(Protocol::Tus), [0; 512]);
     let target = format!("/files/{}", "0".repeat(32));
     let peer = Peer { authority: "uploads.example.org", ..PEER };
 
@@ -120,22 +131,32 @@ fn an_append_costs_little() {
 #[test]
 fn success_needs_the_servers_own_proof() {
     let tus = "Tus-Resumable: 1.0.0\r\n";
-    let told_created = told(Answer::Created { location: Location("/files/1"), offset: 5 });
+    let told_created = told(Answer::Created {
+        location: Location::new("/files/1"),
+        offset: 5,
+        limits: Limits::NONE,
+    });
     let created =
         format!("HTTP/1.1 201 Created\r\n{tus}Location: /files/1\r\nUpload-Offset: 5\r\n\r\n");
     assert_eq!(answer(create, &created), told_created);
 
     let found = format!("HTTP/1.1 204 \r\n{tus}Upload-Offset: 7\r\nUpload-Length: 9\r\n\r\n");
-    assert_eq!(answer(head, &found), told(Answer::Offset { offset: 7, length: Some(9) }));
+    assert_eq!(
+        answer(head, &found),
+        told(Answer::Offset { offset: 7, length: Some(9), done: Some(false) })
+    );
     let deferred =
         format!("HTTP/1.1 200 OK\r\n{tus}Upload-Offset: 7\r\nUpload-Defer-Length: 1\r\n\r\n");
-    assert_eq!(answer(head, &deferred), told(Answer::Offset { offset: 7, length: None }));
+    assert_eq!(
+        answer(head, &deferred),
+        told(Answer::Offset { offset: 7, length: None, done: None })
+    );
 
     // @tus/server sends no reason phrase.
     let appended = format!("HTTP/1.1 204 \r\n{tus}Upload-Offset: 150\r\n\r\n");
-    assert_eq!(answer(append, &appended), told(Answer::Appended { offset: 150 }));
+    assert_eq!(answer(append, &appended), told(Answer::Appended { offset: 150, done: None }));
     let in_part = format!("HTTP/1.1 204 \r\n{tus}Upload-Offset: 101\r\n\r\n");
-    assert_eq!(answer(append, &in_part), told(Answer::Appended { offset: 101 }));
+    assert_eq!(answer(append, &in_part), told(Answer::Appended { offset: 101, done: None }));
 
     let delete = |client: &mut Small, out: &mut [u8]| client.delete(out, &PEER, "/files/1");
     assert_eq!(answer(delete, &format!("HTTP/1.1 204 \r\n{tus}\r\n")), told(Answer::Deleted));
@@ -173,7 +194,15 @@ fn an_impostor_is_never_believed() {
 fn a_refusal_says_whether_the_server_itself_speaks() {
     let verb = Verb::Append { offset: 100, length: 50 };
     let told = |status, genuine, offset, retry_after_s| {
-        told(Answer::Refused(Refused { verb, status, genuine, offset, retry_after_s }))
+        told(Answer::Refused(Refused {
+            verb,
+            status,
+            genuine,
+            offset,
+            retry_after_s,
+            done: false,
+            interop: None,
+        }))
     };
 
     let conflict = "HTTP/1.1 409 Conflict\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 120\r\n\r\n";
@@ -188,7 +217,7 @@ fn a_refusal_says_whether_the_server_itself_speaks() {
 
 #[test]
 fn options_tell_extensions_and_the_largest_upload() {
-    let (mut client, mut out) = (Small::new(), [0; 512]);
+    let (mut client, mut out) = (Small::new(Protocol::Tus), [0; 512]);
     client.options(&mut out, &PEER, "/files/").unwrap();
 
     let (_, answer) = client
@@ -198,8 +227,8 @@ fn options_tell_extensions_and_the_largest_upload() {
         )
         .unwrap();
 
-    let Some(Answer::Options { extensions, max_size }) = answer else { panic!("{answer:?}") };
-    assert_eq!(max_size, Some(1 << 30));
+    let Some(Answer::Options { extensions, limits }) = answer else { panic!("{answer:?}") };
+    assert_eq!(limits, Limits { max_size: Some(1 << 30), ..Limits::NONE });
     let announced = Extension::ALL.into_iter().filter(|&extension| extensions.has(extension));
     let expected = [Extension::Creation, Extension::CreationDeferLength, Extension::Fencing];
     assert!(announced.eq(expected));
@@ -207,7 +236,7 @@ fn options_tell_extensions_and_the_largest_upload() {
 
 #[test]
 fn appends_are_pipelined_and_answered_in_order() {
-    let (mut client, mut out) = (Small::new(), [0; 512]);
+    let (mut client, mut out) = (Small::new(Protocol::Tus), [0; 512]);
     for offset in [100, 150, 200] {
         client.append(&mut out, &PEER, &Append { offset, ..APPEND }).unwrap();
         assert_eq!(head(&mut client, &mut out), Err(NotSent::BodyPending));
@@ -234,11 +263,13 @@ fn appends_are_pipelined_and_answered_in_order() {
         genuine: true,
         offset: None,
         retry_after_s: None,
+        done: false,
+        interop: None,
     };
     let expected = [
-        Answer::Appended { offset: 150 },
+        Answer::Appended { offset: 150, done: None },
         Answer::Refused(refused),
-        Answer::Appended { offset: 250 },
+        Answer::Appended { offset: 250, done: None },
     ];
     assert_eq!(answers, expected.map(told));
     assert_eq!((client.outstanding().len(), client.eof()), (0, Eof::Idle));
@@ -246,7 +277,7 @@ fn appends_are_pipelined_and_answered_in_order() {
 
 #[test]
 fn what_can_not_be_written_is_not_counted_as_sent() {
-    let (mut client, mut out) = (Small::new(), [0; 512]);
+    let (mut client, mut out) = (Small::new(Protocol::Tus), [0; 512]);
     assert_eq!(append(&mut client, &mut out[..100]), Err(NotSent::Unfit(http::Unfit::Full)));
     let evil = client.head(&mut out, &PEER, "/1\r\nX: y");
     assert_eq!(evil, Err(NotSent::Unfit(http::Unfit::Forbidden)));
@@ -256,10 +287,16 @@ fn what_can_not_be_written_is_not_counted_as_sent() {
 
 #[test]
 fn locations_are_resolved_against_the_request_and_hidden_from_logs() {
-    let location = Location("http://h:1080/files/s3cret");
+    let location = Location::new("http://h:1080/files/s3cret");
 
     assert_eq!(location.resolve(&PEER, "/files/?v2=x").as_deref(), Ok("/files/s3cret"));
-    assert_eq!(Location("s3cret").resolve(&PEER, "/files/?v2=x").as_deref(), Ok("/files/s3cret"));
-    assert_eq!(Location("http://evil/1").resolve(&PEER, "/files/"), Err(LocationError::Foreign));
+    assert_eq!(
+        Location::new("s3cret").resolve(&PEER, "/files/?v2=x").as_deref(),
+        Ok("/files/s3cret")
+    );
+    assert_eq!(
+        Location::new("http://evil/1").resolve(&PEER, "/files/"),
+        Err(LocationError::Foreign)
+    );
     assert_eq!(format!("{location:?}"), "Location");
 }

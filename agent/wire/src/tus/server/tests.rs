@@ -1,7 +1,8 @@
 use super::*;
 use crate::{
     http::{self, Peer, Server, ServerEvent},
-    tus::{self, Answer, Extension, Fence, fence::Verdict},
+    tus::{Extension, Fence, fence::Verdict},
+    upload::{self, Answer, Client, Protocol},
 };
 
 const TUS: &str = "Tus-Resumable: 1.0.0\r\n";
@@ -240,7 +241,7 @@ fn client_and_server_understand_each_other_whatever_the_pieces() {
 
 fn round_trip(piece: usize) {
     let peer = Peer { authority: "h", authorization: None };
-    let mut client = tus::Client::<1024, 8>::new();
+    let mut client = Client::<1024, 8>::new(Protocol::Tus);
     let mut store = Store {
         http: Server::new(),
         fence: Fence::new(0),
@@ -250,7 +251,7 @@ fn round_trip(piece: usize) {
         out: Vec::new(),
     };
     let (mut sent, mut out) = (Vec::new(), [0; 512]);
-    let new = tus::Create {
+    let new = upload::Create {
         target: "/files/",
         length: Some(11),
         filename: "ä/b.txt",
@@ -264,12 +265,13 @@ fn round_trip(piece: usize) {
     sent.extend_from_slice(&out[..length]);
     // The third append repeats the second: it must be fenced, and the fourth go through.
     for (offset, bytes) in [(0, "hello"), (5, " wor"), (5, "xxxx"), (9, "ld")] {
-        let append = tus::Append {
+        let append = upload::Append {
             target: "/files/1",
             offset,
             length: bytes.len() as u64,
             declare_length: None,
             awaits: false,
+            last: false,
         };
         let length = client.append(&mut out, &peer, &append).unwrap();
         sent.extend_from_slice(&out[..length]);
@@ -297,10 +299,10 @@ fn round_trip(piece: usize) {
                     format!("created {}", location.resolve(&peer, "/files/").unwrap())
                 }
                 Answer::Refused(refused) => format!("{} {:?}", refused.status, refused.offset),
-                Answer::Appended { offset } => format!("appended {offset}"),
+                Answer::Appended { offset, .. } => format!("appended {offset}"),
                 Answer::Offset { offset, .. } => format!("offset {offset}"),
                 Answer::Deleted => "deleted".into(),
-                Answer::Impostor { .. } => format!("{answer:?}"),
+                Answer::Impostor { .. } | Answer::Progress { .. } => format!("{answer:?}"),
             });
         }
     }
