@@ -1,8 +1,8 @@
 //! The whole configuration.
 
 use crate::keys::{
-    Control, Handoff, Logging, NetworkResilience, Relay, Security, Server, Timeouts, Uploads,
-    Upstream,
+    Control, Deduplication, Handoff, Logging, NetworkResilience, Relay, Security, Server, Timeouts,
+    Uploads, Upstream,
 };
 use crate::setting::Setting;
 use crate::value::Value;
@@ -37,6 +37,8 @@ pub struct Config {
     pub logging: Logging,
     /// The receiving end.
     pub server: Server,
+    /// What it does with what it stored.
+    pub deduplication: Deduplication,
 }
 
 impl Default for Config {
@@ -114,6 +116,7 @@ impl Config {
             timeouts: Timeouts::read(values, ""),
             logging: Logging::read(values, ""),
             server: Server::read(values, ""),
+            deduplication: Deduplication::read(values, ""),
         }
     }
 }

@@ -201,6 +201,25 @@ section! {
         /// What an offset that was told survives: `completion`, a crash of the program;
         /// `always`, a power loss too, at the cost of a flush each.
         sync: Sync = "completion";
+        /// Store a content once under however many names, by hard links.
+        deduplication_enabled: bool = "true";
+        /// How long a stored file is kept; empty: for ever. Only what `baton serve` stored goes, and
+        /// nothing that was changed since.
+        file_ttl: Option<Duration> = "", "1m" to "36500d" of Duration;
+        /// The most that one user may store, names of the same content counted each. The user is the
+        /// one whom the token names (`sub`, `user`), else the first folder of the path.
+        quota_per_user: Option<Bytes> = "", "1B" to "1024TB" of Bytes;
+        /// The most that all users together may store.
+        quota_total: Option<Bytes> = "", "1B" to "1024TB" of Bytes;
+    }
+}
+
+section! {
+    /// `[deduplication]`: what `baton serve` does with what it stored.
+    Deduplication in "deduplication" {
+        /// How often stored files are looked through: for those whose `server.file_ttl` is over, and
+        /// for contents that have no name any more.
+        cleanup_interval: Duration = "1h", "1s" to "24h" of Duration;
     }
 }
 

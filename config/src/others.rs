@@ -37,7 +37,6 @@ pub(crate) const KEYS: &[Key] = rows! {
         not_yet metrics_path: String = "/metrics", METRICS;
         never max_header_bytes,
             "a client costs at most 64 KB, its header included: use relay.max_clients";
-        not_yet deduplication_enabled: bool = "true", DEDUPLICATION;
         always file_naming: String = "original",
             "`baton serve` stores a file under the path that it was sent to";
         always networkevents: bool = "true", "what the kernel says of links is always heard";
@@ -228,11 +227,10 @@ pub(crate) const KEYS: &[Key] = rows! {
         never timeout_adaptation_factor, "use network_interfaces.CLASS.timeout_multiplier";
     }
     "deduplication" {
-        not_yet enabled: bool = "true", DEDUPLICATION;
-        not_yet directory: String = "/data/deduplication", DEDUPLICATION;
-        not_yet maxsize: Bytes = "1GB", DEDUPLICATION;
-        not_yet algorithm: String = "sha256", DEDUPLICATION;
-        not_yet cleanup_interval: Duration = "1h", DEDUPLICATION;
+        always enabled: bool = "true", "`server.deduplication_enabled` decides";
+        never directory, "names of one content are hard links in server.storage_path";
+        never maxsize, "what is shared takes no room of its own: use server.quota_total";
+        always algorithm: String = "sha256", "a content is found by its SHA-256, then compared";
     }
     "iso" {
         never enabled, ISO;
@@ -255,7 +253,6 @@ const PREDICTION: &str = "links are judged by what they do, not by what is predi
 const SCORES: &str =
     "links have no quality score yet: network_resilience.switch_threshold_* decide";
 const PROFILES: &str = "clients are treated alike; there are no profiles of them";
-const DEDUPLICATION: &str = "the receiving end stores every file by itself";
 const JWT: &str = "tokens are v, v2, token and v3";
 const METRICS: &str = "there is no metrics page; `baton status --json` has the figures";
 const DOWNLOADS: &str = "GET goes upstream as it is, over one link from start to end";

@@ -2,8 +2,8 @@
 
 use crate::classes::Classes;
 use crate::keys::{
-    Control, Handoff, Logging, NetworkResilience, Relay, Security, Server, Timeouts, Uploads,
-    Upstream,
+    Control, Deduplication, Handoff, Logging, NetworkResilience, Relay, Security, Server, Timeouts,
+    Uploads, Upstream,
 };
 use crate::links::{Link, Links};
 use crate::others;
@@ -183,6 +183,7 @@ const TABLE: &[&[Key]] = &[
     Timeouts::KEYS,
     Logging::KEYS,
     Server::KEYS,
+    Deduplication::KEYS,
     others::KEYS,
 ];
 

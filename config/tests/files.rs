@@ -63,6 +63,7 @@ fn the_simple_template_differs_from_the_defaults_where_the_seed_has_it_so() {
     assert_ne!(config.uploads.chunk_size, defaults.uploads.chunk_size);
 
     config.server.storage_path = defaults.server.storage_path.clone();
+    config.server.deduplication_enabled = defaults.server.deduplication_enabled;
     config.uploads.chunk_size = defaults.uploads.chunk_size;
 
     assert_eq!(acting(config), acting(defaults));

@@ -1,5 +1,6 @@
 //! Who may store what.
 
+use crate::user::{NotAUser, User};
 use baton_core::token::{self, Claim, Scheme};
 use baton_wire::{
     credential::{Credential, parameter},
@@ -32,9 +33,11 @@ pub(crate) enum Denied {
     Expired,
     /// The token vouches for a length, and the request has none.
     NoLength,
+    /// The token is for somebody whose name can't be one.
+    User(NotAUser),
 }
 
-/// Checks the token that the request shows. A bearer token is `v2=HEX`, as in a query, or only
+/// Checks the token that the request shows; whom it names, if anybody. A bearer token is `v2=HEX`, as in a query, or only
 /// the digits (which tell `v`, `v2` and, beside `expires` in the query, `v3` by trying), or
 /// the base64 of hmac-file-server beside `user` and `expiry`.
 pub(crate) fn check(
@@ -42,31 +45,34 @@ pub(crate) fn check(
     head: &RequestHead<'_>,
     wanted: &Wanted<'_>,
     now_s: u64,
-) -> Result<(), Denied> {
+) -> Result<Option<User>, Denied> {
     let (_, query) = head.path_and_query();
     match Credential::of(head) {
         None => Err(Denied::Missing),
         Some(Credential::Query { scheme, token, expires }) => {
-            wanted.check(secret, scheme, token, expires, now_s)
+            wanted.check(secret, scheme, token, expires, now_s).map(|()| None)
         }
         Some(Credential::Bearer(text)) => {
             let expires = |query| parameter(query, "expires").and_then(|s| s.parse().ok());
             for scheme in Scheme::ALL {
                 if let Some(token) = parameter(Some(text), scheme.name()) {
-                    return wanted.check(secret, scheme, token, expires(Some(text)), now_s);
+                    let verdict = wanted.check(secret, scheme, token, expires(Some(text)), now_s);
+                    return verdict.map(|()| None);
                 }
             }
             let user = parameter(query, "user").zip(parameter(query, "expiry"));
             if let Some((user, expiry)) = user {
                 let expiry = expiry.parse().map_err(|_| Denied::Wrong)?;
                 let is_right = token::check_bearer(secret, text, user, expiry);
-                return timely(is_right, expiry, now_s);
+                timely(is_right, expiry, now_s)?;
+                return User::parse(user).map(Some).map_err(Denied::User);
             }
             let check = |scheme| wanted.check(secret, scheme, text, expires(query), now_s);
             match check(Scheme::V3) {
                 Err(Denied::Wrong) => check(Scheme::V2).or_else(|_| check(Scheme::V)),
                 verdict => verdict,
             }
+            .map(|()| None)
         }
     }
 }
@@ -123,6 +129,7 @@ impl fmt::Display for Denied {
             }
             Self::Wrong => "the token does not match name, length, type or secret",
             Self::Expired => "the token has expired",
+            Self::User(error) => return error.fmt(f),
             Self::NoLength => "the token signs a length: declare it, or use v3",
         })
     }

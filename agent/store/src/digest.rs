@@ -8,13 +8,33 @@ use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 const STEP: u64 = 4 << 20;
 const BLOCK: usize = 64 << 10;
 
-/// SHA-256 of `bytes`.
-pub(crate) fn of(bytes: &[u8]) -> [u8; 32] {
-    Sha256::digest(bytes).into()
+/// A SHA-256.
+pub(crate) type Sum = [u8; 32];
+
+/// What shows that a line of ours is whole: the first 8 bytes of its SHA-256, in hexadecimal.
+pub(crate) fn check(line: &str) -> String {
+    hex(&Sha256::digest(line)[..8])
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of a whole file, in one go.
+pub(crate) fn of_file_now(file: &File) -> io::Result<Sum> {
+    let (mut hash, mut at) = (Sha256::new(), 0);
+    loop {
+        let (hashed, count) = hash_step(file, at, hash)?;
+        (hash, at) = (hashed, at + count);
+        if count < STEP {
+            return Ok(hash.finalize().into());
+        }
+    }
 }
 
 /// SHA-256 of a whole file. Dropping the future stops the work.
-pub(crate) async fn of_file(file: Arc<File>) -> io::Result<[u8; 32]> {
+pub(crate) async fn of_file(file: Arc<File>) -> io::Result<Sum> {
     let mut hash = Sha256::new();
     let mut at = 0;
     loop {

@@ -2,20 +2,27 @@
 
 use crate::{
     blocking::blocking,
+    contents::Savings,
     digest,
-    folder::{Folder, Found, PlaceError},
+    digest::Sum,
+    folder::{Folder, PlaceError, Placed},
     id::Id,
+    ledger::Tally,
+    mark::Mark,
     name::Name,
     options::Options,
-    storage::{Appender, Meta, Storage, Stored, Whole},
+    quota::{Quota, Room},
+    shelf::Shelf,
+    storage::{Appender, Meta, New, Storage, Stored, Whole},
     upload::{Intent, Turn, Upload, WriteError},
     uploads::{AppendError, Failure, Uploads},
     whole,
 };
+use core::time::Duration;
 use std::{
     fs::{File, Metadata},
     io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::FileExt,
     rc::Rc,
     sync::Arc,
     time::SystemTime,
@@ -27,17 +34,33 @@ const BLOCK: u64 = 64 << 10;
 
 /// A folder, held by one process at a time, and the uploads in it.
 pub(crate) struct Disk {
-    folder: Arc<Folder>,
+    shelf: Arc<Shelf>,
+    quota: Rc<Quota>,
     uploads: Uploads,
+    max: u64,
+    file_ttl: Option<Duration>,
 }
 
 impl Disk {
     /// Finds the uploads that an earlier process left in `folder`.
     pub(crate) fn open(folder: Folder, options: &Options) -> io::Result<Self> {
-        let folder = Arc::new(folder);
-        let uploads = Uploads::open(Arc::clone(&folder), options)?;
-        tracing::info!(dir = %options.dir.display(), uploads = uploads.count(), "serving");
-        Ok(Self { folder, uploads })
+        let (max, file_ttl) = (options.max_upload_size, options.file_ttl);
+        let quota = Rc::new(Quota::new(options.quota_per_user, options.quota_total));
+        let durable = quota.is_limited() || file_ttl.is_some();
+        let shelf = Arc::new(Shelf::open(Arc::new(folder), options.deduplicate, durable)?);
+        if quota.is_limited() {
+            let mut tally = Tally::default();
+            shelf.review(file_ttl, SystemTime::now(), &mut tally)?;
+            tally.kept.iter().for_each(|(user, bytes)| quota.count(user, *bytes));
+        }
+        let uploads = Uploads::open(Arc::clone(&shelf), Rc::clone(&quota), options)?;
+        tracing::info!(
+            dir = %options.dir.display(),
+            uploads = uploads.count(),
+            counted = quota.used(),
+            "serving"
+        );
+        Ok(Self { shelf, quota, uploads, max, file_ttl })
     }
 }
 
@@ -46,28 +69,26 @@ impl Storage for Disk {
     type Whole = Named;
     type Turn = DiskTurn;
 
-    async fn find(&self, name: &Name) -> io::Result<Found> {
-        let (folder, name) = (Arc::clone(&self.folder), name.clone());
-        blocking(move || folder.find(&name)).await
-    }
-
     async fn open(&self, name: &Name) -> io::Result<OnDisk> {
-        let (folder, name) = (Arc::clone(&self.folder), name.clone());
+        let (folder, name) = (Arc::clone(self.shelf.folder()), name.clone());
         let opened = blocking(move || {
             let file = folder.read(&name)?;
             let meta = file.metadata()?;
             Ok((file, meta))
         });
         let (file, meta) = opened.await?;
-        Ok(OnDisk { file: Arc::new(file), meta, block: Vec::new() })
+        let shelf = Arc::clone(&self.shelf);
+        Ok(OnDisk { file: Arc::new(file), meta, shelf, block: Vec::new() })
     }
 
-    async fn whole(&self, name: Name) -> io::Result<Named> {
-        Ok(Named { whole: whole::Whole::create(Arc::clone(&self.folder))?, name })
+    async fn whole(&self, new: New) -> Result<Named, Failure> {
+        let room = self.uploads.admit(&new).await?;
+        let whole = whole::Whole::create(Arc::clone(&self.shelf))?;
+        Ok(Named { whole, new, room, count: 0, max: self.max })
     }
 
-    async fn create(&self, name: Name, length: Option<u64>) -> Result<Rc<Upload>, Failure> {
-        self.uploads.create(name, length).await
+    async fn create(&self, new: New) -> Result<Rc<Upload>, Failure> {
+        self.uploads.create(new).await
     }
 
     async fn upload(&self, id: Id) -> io::Result<Option<Rc<Upload>>> {
@@ -98,26 +119,48 @@ impl Storage for Disk {
     async fn sweep(&self, now: Instant) {
         self.uploads.sweep(now).await;
     }
+
+    async fn tidy(&self, now: SystemTime) {
+        let (shelf, ttl) = (Arc::clone(&self.shelf), self.file_ttl);
+        let reviewed = blocking(move || {
+            let mut tally = Tally::default();
+            let reviewed = shelf.review(ttl, now, &mut tally);
+            Ok((tally, reviewed.and_then(|()| shelf.tidy())))
+        });
+        let savings = reviewed.await.and_then(|(tally, savings)| {
+            tally.dropped.iter().for_each(|(user, bytes)| self.quota.free(user, *bytes));
+            savings
+        });
+        match savings {
+            Ok(Savings { files: 0, .. }) => {}
+            Ok(Savings { files, bytes }) => tracing::info!(files, bytes, "spared by sharing"),
+            Err(error) => tracing::warn!(%error, "not tidied"),
+        }
+    }
 }
 
 /// A finished file on the disk.
 pub(crate) struct OnDisk {
     file: Arc<File>,
     meta: Metadata,
+    shelf: Arc<Shelf>,
     block: Vec<u8>,
 }
 
 impl Stored for OnDisk {
     fn meta(&self) -> Meta {
-        let meta = &self.meta;
-        let (ino, size, s, ns) = (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
-        // Files are replaced, never rewritten.
-        let tag = format!("\"{ino:x}-{size:x}-{s:x}-{ns:x}\"");
-        Meta { size, tag, modified: meta.modified().ok() }
+        let mark = Mark::of(&self.meta);
+        Meta { size: mark.size, tag: format!("\"{mark}\""), modified: self.meta.modified().ok() }
     }
 
-    async fn digest(&mut self) -> io::Result<[u8; 32]> {
-        digest::of_file(Arc::clone(&self.file)).await
+    fn known_digest(&self) -> Option<Sum> {
+        self.shelf.known_sum(Mark::of(&self.meta))
+    }
+
+    async fn digest(&mut self) -> io::Result<Sum> {
+        let sum = digest::of_file(Arc::clone(&self.file)).await?;
+        self.shelf.remember(Mark::of(&self.meta), sum);
+        Ok(sum)
     }
 
     async fn read(&mut self, at: u64, end: u64) -> io::Result<&[u8]> {
@@ -128,19 +171,36 @@ impl Stored for OnDisk {
     }
 }
 
-/// A file under way, and its name to be.
+/// A file under way, and what it will be.
 pub(crate) struct Named {
     whole: whole::Whole,
-    name: Name,
+    new: New,
+    /// None is needed for what is there already.
+    room: Option<Room>,
+    count: u64,
+    max: u64,
 }
 
 impl Whole for Named {
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.whole.write(bytes)
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.count += bytes.len() as u64;
+        if self.count > self.max {
+            return Err(WriteError::TooLarge);
+        }
+        if let Some(room) = &mut self.room {
+            room.grow_to(self.count).map_err(WriteError::OverQuota)?;
+        }
+        self.whole.write(bytes).map_err(WriteError::Io)
     }
 
     async fn finish(self) -> Result<(), PlaceError> {
-        self.whole.finish(self.name).await
+        let placed = self.whole.finish(self.new.name, self.new.user).await?;
+        if let Some(room) = self.room
+            && placed == Placed::New
+        {
+            room.keep(self.count);
+        }
+        Ok(())
     }
 }
 

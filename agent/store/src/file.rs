@@ -3,11 +3,11 @@
 use crate::{
     auth::{self, Wanted},
     conn::{Conn, Gone, date, unix_s},
-    folder::Found,
     name::Name,
     refusal::{Refusal, Stop},
     service::Service,
-    storage::{Meta, Storage, Stored, Whole},
+    storage::{Meta, New, Storage, Stored, Whole},
+    user::User,
 };
 use baton_wire::{
     base64,
@@ -33,28 +33,22 @@ impl<S: Storage> Service<S> {
             length,
             content_type: request.content_type,
         };
-        auth::check(self.secret.as_bytes(), &head, &wanted, unix_s(SystemTime::now()))?;
-        self.put(conn, name, length).await
+        let user = auth::check(self.secret.as_bytes(), &head, &wanted, unix_s(SystemTime::now()))?;
+        let user = user.unwrap_or_else(|| User::of(&name));
+        self.put(conn, New { name, user, length }).await
     }
 
-    async fn put(&self, conn: &mut Conn, name: Name, length: Option<u64>) -> Result<(), Stop> {
-        if length.is_some_and(|length| length > self.max) {
-            return Err(Refusal::too_large().into());
-        }
-        match self.storage.find(&name).await? {
-            Found::Nothing => {}
-            Found::File(there) if length.is_none_or(|length| length == there) => {}
-            Found::File(_) | Found::Other => return Err(Refusal::exists().into()),
-        }
-        let mut whole = self.storage.whole(name.clone()).await?;
+    async fn put(&self, conn: &mut Conn, new: New) -> Result<(), Stop> {
+        let name = new.name.clone();
+        let mut whole = self.storage.whole(new).await?;
         conn.invite_body().await?;
-        let mut room = self.max;
+        let mut count = 0;
         while let Some(bytes) = conn.body().await? {
-            room = room.checked_sub(bytes.len() as u64).ok_or_else(Refusal::too_large)?;
+            count += bytes.len();
             whole.write(bytes).await?;
         }
         whole.finish().await?;
-        tracing::info!(name = name.as_str(), bytes = self.max - room, "stored");
+        tracing::info!(name = name.as_str(), bytes = count, "stored");
         Ok(conn.answer(201, "", |head| head).await?)
     }
 
@@ -70,13 +64,12 @@ impl<S: Storage> Service<S> {
                 return Err(refusal.with("Content-Range", format!("bytes */{size}")).into());
             }
         };
-        let digest = match wants.digest {
-            true => {
-                let digest = file.digest().await?;
-                Some(format!("sha-256=:{}:", base64::Encoded(&digest)))
-            }
-            false => None,
+        let sum = match (wants.digest, file.known_digest()) {
+            (Some(false), _) => None,
+            (Some(true), None) => Some(file.digest().await?),
+            (Some(true) | None, known) => known,
         };
+        let digest = sum.map(|sum| format!("sha-256=:{}:", base64::Encoded(&sum)));
         let end = start + length;
         let part = (status == 206).then(|| format!("bytes {start}-{}/{size}", end - 1));
         conn.send_head(status, Some(length), |head| {
@@ -101,7 +94,8 @@ struct Wants {
     range: Option<Range>,
     /// `If-Range`: the range only of this very content.
     only_if: Option<String>,
-    digest: bool,
+    /// A yes makes us read the file, a no keeps us from telling.
+    digest: Option<bool>,
 }
 
 impl Wants {
@@ -110,7 +104,7 @@ impl Wants {
         Self {
             range,
             only_if: only_if.map(|tag| String::from_utf8_lossy(tag).into_owned()),
-            digest: headers.text("Want-Repr-Digest").is_some_and(wants_sha256),
+            digest: headers.text("Want-Repr-Digest").map(wants_sha256),
         }
     }
 }

@@ -3,7 +3,10 @@
 //! Names are walked part by part from an open directory, never following a symbolic link, so
 //! that no name leads out whatever else happens in the folder.
 
-use crate::name::{Name, WORK_FOLDER};
+use crate::{
+    mark::Mark,
+    name::{Name, WORK_FOLDER},
+};
 use core::fmt;
 use nix::{
     errno::Errno,
@@ -12,8 +15,8 @@ use nix::{
     unistd::{UnlinkatFlags, linkat, unlinkat},
 };
 use std::{
-    fs::File,
-    io::{self, Write},
+    fs::{File, Metadata},
+    io::{self, Read, Write},
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
     sync::Mutex,
@@ -45,6 +48,15 @@ pub(crate) enum Found {
     File(u64),
     /// A folder or a link, or a part of the name on the way is no folder.
     Other,
+}
+
+/// How a file is in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// It was put there.
+    New,
+    /// The same content was there already.
+    Same,
 }
 
 /// Why a file is not put in its place.
@@ -90,12 +102,7 @@ impl Folder {
 
     /// What `name` stands for now.
     pub(crate) fn find(&self, name: &Name) -> io::Result<Found> {
-        let (folders, leaf) = name.split();
-        let open = || {
-            let parent = self.walk(folders, None)?;
-            open_at(&parent, leaf, OFlag::O_PATH)
-        };
-        match open().and_then(|file| file.metadata()) {
+        match self.look(name) {
             Ok(meta) if meta.is_file() => Ok(Found::File(meta.len())),
             Ok(_) => Ok(Found::Other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
@@ -107,21 +114,26 @@ impl Folder {
     /// Gives the finished work file `leaf` its `name`, durably. Nothing is overwritten: where the
     /// same content is already in place, that is as good. Doing it again is harmless; the work
     /// file remains for the caller to remove, and may be gone already.
-    pub(crate) fn place(&self, leaf: &str, name: &Name) -> Result<(), PlaceError> {
+    pub(crate) fn place(&self, leaf: &str, name: &Name) -> Result<Placed, PlaceError> {
         let data = self.open_work(leaf).map_err(PlaceError::Io)?;
         data.sync_all().map_err(PlaceError::Unsynced)?;
-        let (folders, final_leaf) = name.split();
-        let parent = self.walk(folders, Some(Mode::from_bits_truncate(0o777)))?;
-        match linkat(&*self.work, leaf, &parent, final_leaf, AtFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::EEXIST) => self.require_same(&data, name)?,
-            // FAT has no links.
-            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
-                self.rename(leaf, &data, &parent, name)?;
-            }
-            Err(errno) => return Err(PlaceError::Io(errno.into())),
+        let mut tries = 0..EMPTIED;
+        loop {
+            let (folders, final_leaf) = name.split();
+            let parent = self.walk(folders, Some(Mode::from_bits_truncate(0o777)))?;
+            let placed = match linkat(&*self.work, leaf, &parent, final_leaf, AtFlags::empty()) {
+                Ok(()) => Placed::New,
+                Err(Errno::EEXIST) => self.require_same(&data, name)?,
+                // The folder was empty, and `remove` took it away in between.
+                Err(Errno::ENOENT) if tries.next().is_some() => continue,
+                Err(errno) if NO_LINKS.contains(&errno) => {
+                    self.rename(leaf, &data, &parent, name)?
+                }
+                Err(errno) => return Err(PlaceError::Io(errno.into())),
+            };
+            parent.sync_all()?;
+            return Ok(placed);
         }
-        Ok(parent.sync_all()?)
     }
 
     /// As good as a link where only this process must be kept from overwriting.
@@ -131,17 +143,18 @@ impl Folder {
         data: &File,
         parent: &File,
         name: &Name,
-    ) -> Result<(), PlaceError> {
+    ) -> Result<Placed, PlaceError> {
         let _alone = self.renaming.lock().unwrap_or_else(|poison| poison.into_inner());
         match self.find(name)? {
             Found::Nothing => {
-                Ok(renameat(&*self.work, leaf, parent, name.split().1).map_err(io::Error::from)?)
+                renameat(&*self.work, leaf, parent, name.split().1).map_err(io::Error::from)?;
+                Ok(Placed::New)
             }
             Found::File(_) | Found::Other => self.require_same(data, name),
         }
     }
 
-    fn require_same(&self, data: &File, name: &Name) -> Result<(), PlaceError> {
+    fn require_same(&self, data: &File, name: &Name) -> Result<Placed, PlaceError> {
         let there = match self.read(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(PlaceError::Conflict);
@@ -152,7 +165,40 @@ impl Folder {
             return Err(PlaceError::Conflict);
         }
         // Whoever wrote it may not have made it durable.
-        Ok(there.sync_all()?)
+        there.sync_all()?;
+        Ok(Placed::Same)
+    }
+
+    /// What tells the file of that name from any other; `None` if it is no file.
+    pub(crate) fn mark(&self, name: &Name) -> io::Result<Option<Mark>> {
+        match self.look(name) {
+            Ok(meta) => Ok(meta.is_file().then(|| Mark::of(&meta))),
+            Err(error) if is_one_of(&error, NO_FILE) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn look(&self, name: &Name) -> io::Result<Metadata> {
+        let (folders, leaf) = name.split();
+        let parent = self.walk(folders, None)?;
+        open_at(&parent, leaf, OFlag::O_PATH)?.metadata()
+    }
+
+    /// Removes a stored file, and the folders that are empty without it.
+    pub(crate) fn remove(&self, name: &Name) -> io::Result<()> {
+        let mut path = name.as_str();
+        let mut flag = UnlinkatFlags::NoRemoveDir;
+        loop {
+            let (folders, leaf) = path.rsplit_once('/').unwrap_or(("", path));
+            let parent = self.walk(folders.split('/').filter(|part| !part.is_empty()), None)?;
+            match (unlinkat(&parent, leaf, flag), flag) {
+                (Ok(()), _) if folders.is_empty() => return Ok(()),
+                (Ok(()), _) => (path, flag) = (folders, UnlinkatFlags::RemoveDir),
+                // Others' files are in it.
+                (Err(_), UnlinkatFlags::RemoveDir) => return Ok(()),
+                (Err(errno), UnlinkatFlags::NoRemoveDir) => return Err(errno.into()),
+            }
+        }
     }
 
     /// Creates an empty work file.
@@ -164,6 +210,30 @@ impl Folder {
     /// Opens a work file for reading and writing.
     pub(crate) fn open_work(&self, leaf: &str) -> io::Result<File> {
         open_at(&self.work, leaf, OFlag::O_RDWR)
+    }
+
+    /// Opens a work file for appending, creating it when missing.
+    pub(crate) fn append_work(&self, leaf: &str) -> io::Result<File> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND;
+        open_at(&self.work, leaf, flags)
+    }
+
+    /// All of a small work file.
+    pub(crate) fn read_work(&self, leaf: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open_work(leaf)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Opens a folder in the work folder, creating it when missing. Its path is for listing it.
+    pub(crate) fn work_folder(&self, leaf: &str) -> io::Result<(File, PathBuf)> {
+        let folder = open_folder(&self.work, leaf, Some(Mode::S_IRWXU))?;
+        Ok((folder, self.path.join(WORK_FOLDER).join(leaf)))
+    }
+
+    /// The work folder itself.
+    pub(crate) fn work(&self) -> &File {
+        &self.work
     }
 
     /// Replaces a small work file as a whole; `durable` against a power loss, too.
@@ -228,7 +298,7 @@ fn open_folder(parent: &File, name: &str, create: Option<Mode>) -> io::Result<Fi
     }
 }
 
-fn open_at(folder: &File, leaf: &str, flags: OFlag) -> io::Result<File> {
+pub(crate) fn open_at(folder: &File, leaf: &str, flags: OFlag) -> io::Result<File> {
     let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     Ok(openat(folder, leaf, flags, Mode::from_bits_truncate(0o666))?.into())
 }
@@ -240,7 +310,18 @@ fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {
 /// A part of the name is a file or a link.
 const NO_FOLDER: &[Errno] = &[Errno::ENOTDIR, Errno::ELOOP];
 
-fn same_content(one: &File, other: &File) -> io::Result<bool> {
+/// The same, or there is nothing at all.
+const NO_FILE: &[Errno] = &[Errno::ENOTDIR, Errno::ELOOP, Errno::ENOENT];
+
+/// FAT has no links, and every other file system has a limit to how many a file may have.
+pub(crate) const NO_LINKS: &[Errno] =
+    &[Errno::EPERM, Errno::EOPNOTSUPP, Errno::ENOSYS, Errno::EMLINK];
+
+/// How often a folder may vanish while a file is put into it: files go once an hour or so.
+const EMPTIED: u8 = 3;
+
+/// Whether both have the same bytes.
+pub(crate) fn same_content(one: &File, other: &File) -> io::Result<bool> {
     let (meta, other_meta) = (one.metadata()?, other.metadata()?);
     if (meta.dev(), meta.ino()) == (other_meta.dev(), other_meta.ino()) {
         return Ok(true);

@@ -5,13 +5,14 @@
 //! name a/b.jpg            where the file goes; no control characters, so one line
 //! length 1048576          or `unknown` until the client declares it
 //! state growing           growing | placed | refused | expired
+//! user ann                only where it is not the one whom the name tells
 //! check 0123456789abcdef  first 8 bytes of the SHA-256 of all lines above
 //! ```
 //!
 //! It is replaced by renaming, so a crash leaves the old one or the new one; the check catches
 //! what a power loss tears.
 
-use crate::{digest, name::Name};
+use crate::{digest, name::Name, user::User};
 
 const HEADER: &str = "baton upload 1";
 const UNKNOWN: &str = "unknown";
@@ -25,6 +26,8 @@ pub(crate) struct Info {
     pub(crate) length: Option<u64>,
     /// How far it has come.
     pub(crate) state: State,
+    /// Whose it is.
+    pub(crate) user: User,
 }
 
 /// An upload's life. The ends are kept for a while, so that a client whose last answer was lost
@@ -67,8 +70,12 @@ impl Info {
         let name = self.name.as_str();
         let length = self.length.map_or(UNKNOWN.to_owned(), |length| length.to_string());
         let state = self.state.name();
-        let body = format!("{HEADER}\nname {name}\nlength {length}\nstate {state}\n");
-        let check = check(&body);
+        let user = match self.user == User::of(&self.name) {
+            true => String::new(),
+            false => format!("user {}\n", self.user.as_str()),
+        };
+        let body = format!("{HEADER}\nname {name}\nlength {length}\nstate {state}\n{user}");
+        let check = digest::check(&body);
         format!("{body}check {check}\n")
     }
 
@@ -76,7 +83,7 @@ impl Info {
     pub(crate) fn decode(text: &str) -> Option<Self> {
         let (body, check_line) = text.strip_suffix('\n')?.rsplit_once('\n')?;
         let mut lines = body.split('\n');
-        let intact = check_line.strip_prefix("check ")? == check(&format!("{body}\n"));
+        let intact = check_line.strip_prefix("check ")? == digest::check(&format!("{body}\n"));
         if !intact || lines.next()? != HEADER {
             return None;
         }
@@ -87,12 +94,12 @@ impl Info {
         };
         let state = lines.next()?.strip_prefix("state ")?;
         let state = State::ALL.into_iter().find(|candidate| candidate.name() == state)?;
-        Some(Self { name, length, state })
+        let user = match lines.next() {
+            Some(line) => User::parse(line.strip_prefix("user ")?).ok()?,
+            None => User::of(&name),
+        };
+        Some(Self { name, length, state, user })
     }
-}
-
-fn check(body: &str) -> String {
-    digest::of(body.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -101,7 +108,8 @@ mod tests {
 
     fn info() -> Info {
         let name = Name::parse("a/ö b.jpg").unwrap();
-        Info { name, length: Some(1_048_576), state: State::Growing }
+        let user = User::of(&name);
+        Info { name, length: Some(1_048_576), state: State::Growing, user }
     }
 
     #[test]
@@ -112,10 +120,11 @@ mod tests {
     }
 
     #[test]
-    fn every_state_and_an_unknown_length_come_back() {
+    fn every_state_any_user_and_an_unknown_length_come_back() {
         for state in State::ALL {
-            for length in [None, Some(0), Some(u64::MAX)] {
-                let info = Info { length, state, ..info() };
+            for (length, user) in [(None, ""), (Some(0), "a"), (Some(u64::MAX), "ann@a b")] {
+                let user = User::parse(user).unwrap();
+                let info = Info { length, state, user, ..info() };
                 assert_eq!(Info::decode(&info.encode()), Some(info));
             }
         }

@@ -16,21 +16,27 @@
 mod auth;
 mod blocking;
 mod conn;
+mod contents;
 mod digest;
 mod disk;
 mod file;
 mod folder;
 mod id;
 mod info;
+mod ledger;
+mod mark;
 mod name;
 mod options;
+mod quota;
 mod refusal;
 mod serve;
 mod service;
+mod shelf;
 mod storage;
 mod tus;
 mod upload;
 mod uploads;
+mod user;
 mod whole;
 
 pub use options::{Options, Secret, Sync};

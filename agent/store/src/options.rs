@@ -20,6 +20,16 @@ pub struct Options {
     pub max_upload_size: u64,
     /// How long a partial upload is kept after its last byte.
     pub expire_after: Duration,
+    /// Whether a content is stored once, under however many names.
+    pub deduplicate: bool,
+    /// How long a stored file is kept; for ever if there is no such time.
+    pub file_ttl: Option<Duration>,
+    /// How much a user may store, each name counted in full.
+    pub quota_per_user: Option<u64>,
+    /// How much all users together may store.
+    pub quota_total: Option<u64>,
+    /// How often stored files are looked through at least.
+    pub tidy_every: Duration,
     /// Connections served at once. More wait in the kernel's queue until one ends.
     pub max_connections: usize,
     /// A connection on which nothing moves for this long is closed.
@@ -39,6 +49,11 @@ impl Options {
             sync: Sync::Completion,
             max_upload_size: 10 << 30,
             expire_after: Duration::from_secs(24 * 3600),
+            deduplicate: true,
+            file_ttl: None,
+            quota_per_user: None,
+            quota_total: None,
+            tidy_every: Duration::from_secs(3600),
             max_connections: 256,
             idle_timeout: Duration::from_secs(60),
             drain: Duration::from_secs(10),

@@ -6,7 +6,8 @@ use crate::{
     folder::PlaceError,
     info::State,
     name::NameError,
-    upload::Refused,
+    quota::OverQuota,
+    upload::{Refused, WriteError},
     uploads::{AppendError, Failure},
 };
 use baton_wire::{put, tus};
@@ -100,6 +101,7 @@ impl From<Failure> for Refusal {
             Failure::Exists => Self::exists(),
             Failure::Ended(state) => Self::ended(state),
             Failure::TooLarge => Self::too_large(),
+            Failure::OverQuota(over) => over.into(),
             Failure::Io(error) => error.into(),
         }
     }
@@ -110,10 +112,28 @@ impl From<AppendError> for Refusal {
         match error {
             AppendError::Refused(Refused::Offset) => Self::new(409, "the upload is elsewhere"),
             AppendError::Refused(Refused::TooLarge) => Self::too_large(),
+            AppendError::Refused(Refused::OverQuota(over)) => over.into(),
             AppendError::Refused(Refused::Length) => Self::new(400, "the length is another"),
             AppendError::Refused(Refused::Ended(state)) => Self::ended(state),
             AppendError::Io(error) => error.into(),
         }
+    }
+}
+
+impl From<WriteError> for Refusal {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Fenced => Self::new(409, "the upload is elsewhere"),
+            WriteError::TooLarge => Self::too_large(),
+            WriteError::OverQuota(over) => over.into(),
+            WriteError::Io(error) => error.into(),
+        }
+    }
+}
+
+impl From<OverQuota> for Refusal {
+    fn from(over: OverQuota) -> Self {
+        Self::new(over.status(), over)
     }
 }
 

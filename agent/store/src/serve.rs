@@ -9,7 +9,7 @@ use crate::{
     storage::Storage,
 };
 use core::{fmt, future::Future, net::SocketAddr, pin::pin, task::Poll, time::Duration};
-use std::{io, path::PathBuf, rc::Rc};
+use std::{io, path::PathBuf, rc::Rc, time::SystemTime};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -81,11 +81,13 @@ impl Store {
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         let mut sweeping = pin!(self.sweep());
+        let mut tidying = pin!(self.tidy());
         loop {
             let is_full = connections.len() >= self.options.max_connections;
             tokio::select! {
                 () = &mut shutdown => break,
                 () = &mut sweeping => {}
+                () = &mut tidying => {}
                 Some(_) = connections.join_next() => {}
                 stream = self.accept(), if !is_full => {
                     let conn = Conn::new(stream, self.options.idle_timeout, leaving.clone());
@@ -128,6 +130,15 @@ impl Store {
         loop {
             sleep(period).await;
             self.service.storage.sweep(Instant::now()).await;
+        }
+    }
+
+    async fn tidy(&self) {
+        let longest = self.options.tidy_every;
+        let period = self.options.file_ttl.map_or(longest, |ttl| longest.min(ttl / 10));
+        loop {
+            self.service.storage.tidy(SystemTime::now()).await;
+            sleep(period.max(SWEEP_MIN)).await;
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What the handlers of requests need of whatever keeps the files.
 
 use crate::{
-    folder::{Found, PlaceError},
+    digest::Sum,
+    folder::PlaceError,
     id::Id,
     name::Name,
     upload::{Intent, Upload, WriteError},
     uploads::{AppendError, Failure},
+    user::User,
 };
 use std::{io, rc::Rc, time::SystemTime};
 use tokio::time::Instant;
@@ -22,17 +24,14 @@ pub(crate) trait Storage: 'static {
     /// The right to append (see [`Upload::take_over`]).
     type Turn: Appender;
 
-    /// What `name` stands for now.
-    async fn find(&self, name: &Name) -> io::Result<Found>;
-
     /// Opens a finished file; whatever is none is [`io::ErrorKind::NotFound`].
     async fn open(&self, name: &Name) -> io::Result<Self::Stored>;
 
-    /// Begins a file that will be called `name`.
-    async fn whole(&self, name: Name) -> io::Result<Self::Whole>;
+    /// Begins a file that arrives in one request.
+    async fn whole(&self, new: New) -> Result<Self::Whole, Failure>;
 
-    /// Begins an upload of `length` bytes, if that is known already.
-    async fn create(&self, name: Name, length: Option<u64>) -> Result<Rc<Upload>, Failure>;
+    /// Begins an upload.
+    async fn create(&self, new: New) -> Result<Rc<Upload>, Failure>;
 
     /// The upload of that name, ended ones included.
     async fn upload(&self, id: Id) -> io::Result<Option<Rc<Upload>>>;
@@ -55,6 +54,20 @@ pub(crate) trait Storage: 'static {
 
     /// Gives up what has waited too long.
     async fn sweep(&self, now: Instant);
+
+    /// Looks through what is stored: removes files whose time is over, and what only takes space.
+    async fn tidy(&self, now: SystemTime);
+}
+
+/// A file that is to be stored, by whoever was let in to do so.
+#[derive(Clone, Debug)]
+pub(crate) struct New {
+    /// What it will be called.
+    pub(crate) name: Name,
+    /// Whose it will be.
+    pub(crate) user: User,
+    /// Its length in bytes, if that is known already.
+    pub(crate) length: Option<u64>,
 }
 
 /// A finished file, open for reading.
@@ -62,8 +75,11 @@ pub(crate) trait Stored {
     /// What is known without reading it.
     fn meta(&self) -> Meta;
 
+    /// SHA-256 of the whole file, where it is known without reading it.
+    fn known_digest(&self) -> Option<Sum>;
+
     /// SHA-256 of the whole file. Dropping the future stops the work.
-    async fn digest(&mut self) -> io::Result<[u8; 32]>;
+    async fn digest(&mut self) -> io::Result<Sum>;
 
     /// Some of the bytes at `at` and before `end`: at least one. Reading on where the last read
     /// ended is quick.
@@ -84,7 +100,7 @@ pub(crate) struct Meta {
 /// A file that arrives in one request.
 pub(crate) trait Whole {
     /// Appends `bytes`.
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError>;
 
     /// Gives the file its name, durably, or leaves things as they were.
     async fn finish(self) -> Result<(), PlaceError>;

@@ -9,9 +9,10 @@ use crate::{
     name::Name,
     refusal::{Refusal, Stop},
     service::Service,
-    storage::{Appender, Storage},
+    storage::{Appender, New, Storage},
     upload::{Intent, Refused, Upload, WriteError},
     uploads::AppendError,
+    user::User,
 };
 use baton_wire::{
     http::RequestHead,
@@ -30,8 +31,8 @@ impl<S: Storage> Service<S> {
             return match request {
                 Request::Options => self.options(conn).await,
                 Request::Create(create) => {
-                    let new = self.permit(&head, &create)?;
-                    self.create(conn, new).await
+                    let (new, body) = self.permit(&head, &create)?;
+                    self.create(conn, new, body).await
                 }
                 Request::Head | Request::Append(_) | Request::Terminate => {
                     let refusal = Refusal::new(405, "uploads are created here");
@@ -63,7 +64,11 @@ impl<S: Storage> Service<S> {
         Ok(conn.answer_tus(&Outcome::Options { max_size: Some(self.max) }).await?)
     }
 
-    fn permit(&self, head: &RequestHead<'_>, create: &Create<'_>) -> Result<New, Stop> {
+    fn permit(
+        &self,
+        head: &RequestHead<'_>,
+        create: &Create<'_>,
+    ) -> Result<(New, Option<u64>), Stop> {
         let metadata = create.metadata()?;
         let filename = metadata.filename.ok_or_else(|| Refusal::new(400, NO_NAME))?;
         let name = Name::parse(&filename)?;
@@ -73,13 +78,14 @@ impl<S: Storage> Service<S> {
             length: create.length,
             content_type: metadata.filetype.as_deref(),
         };
-        auth::check(self.secret.as_bytes(), head, &wanted, unix_s(SystemTime::now()))?;
-        Ok(New { name, length: create.length, body: length(create.content) })
+        let user = auth::check(self.secret.as_bytes(), head, &wanted, unix_s(SystemTime::now()))?;
+        let user = user.unwrap_or_else(|| User::of(&name));
+        Ok((New { name, user, length: create.length }, length(create.content)))
     }
 
-    async fn create(&self, conn: &mut Conn, new: New) -> Result<(), Stop> {
-        let upload = self.storage.create(new.name, new.length).await?;
-        let begun = self.begin(conn, &upload, new.body).await;
+    async fn create(&self, conn: &mut Conn, new: New, body: Option<u64>) -> Result<(), Stop> {
+        let upload = self.storage.create(new).await?;
+        let begun = self.begin(conn, &upload, body).await;
         let offset = match begun {
             Ok(offset) => offset,
             Err(stop) => {
@@ -154,6 +160,10 @@ impl<S: Storage> Service<S> {
         match written {
             Ok(()) => Ok(reached),
             Err(WriteError::TooLarge) => Err(Refusal::too_large().into()),
+            Err(WriteError::OverQuota(over)) => {
+                let offset = self.storage.settle_at(upload, reached).await?;
+                Err(Refusal::from(over).with("Upload-Offset", offset).into())
+            }
             Err(WriteError::Io(error)) => {
                 let offset = self.storage.settle_at(upload, reached).await?;
                 Err(Refusal::from(error).with("Upload-Offset", offset).into())
@@ -185,13 +195,6 @@ async fn write_body(conn: &mut Conn, turn: &impl Appender) -> Result<Result<(), 
             return Ok(Err(error));
         }
     }
-}
-
-/// A creation that was let in.
-struct New {
-    name: Name,
-    length: Option<u64>,
-    body: Option<u64>,
 }
 
 const NO_NAME: &str = "the upload has no name: send it as `filename` in Upload-Metadata";

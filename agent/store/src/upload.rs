@@ -4,6 +4,8 @@ use crate::{
     id::Id,
     info::{Info, State},
     name::Name,
+    quota::{OverQuota, Room},
+    user::User,
 };
 use baton_wire::tus::fence::{Fence, Verdict};
 use core::{
@@ -21,6 +23,7 @@ use tokio::{
 pub(crate) struct Upload {
     pub(crate) id: Id,
     pub(crate) name: Name,
+    pub(crate) user: User,
     pub(crate) length: Cell<Option<u64>>,
     pub(crate) state: Cell<State>,
     /// Bytes known to be on the disk.
@@ -30,6 +33,8 @@ pub(crate) struct Upload {
     pub(crate) touched: Cell<Instant>,
     /// Held while the file is put in its place or removed.
     pub(crate) ending: Mutex<()>,
+    /// What it may take of the quotas, until it ends.
+    pub(crate) room: RefCell<Option<Room>>,
     fence: RefCell<Fence<u64>>,
     turns: Cell<u64>,
     turn_lost: Notify,
@@ -55,6 +60,8 @@ pub(crate) enum Refused {
     TooLarge,
     /// It contradicts the length that was declared before, or its own offset.
     Length,
+    /// The length that it declares is beyond a quota.
+    OverQuota(OverQuota),
     /// The upload has ended otherwise.
     Ended(State),
 }
@@ -66,6 +73,8 @@ pub(crate) enum WriteError {
     Fenced,
     /// More than the upload may have.
     TooLarge,
+    /// More than the user may have.
+    OverQuota(OverQuota),
     /// The disk refused. What was written before stays.
     Io(io::Error),
 }
@@ -76,11 +85,13 @@ impl Upload {
         Self {
             id,
             name: info.name,
+            user: info.user,
             length: Cell::new(info.length),
             state: Cell::new(info.state),
             synced: Cell::new(0),
             touched: Cell::new(touched),
             ending: Mutex::new(()),
+            room: RefCell::default(),
             fence: RefCell::new(Fence::new(stored)),
             turns: Cell::new(0),
             turn_lost: Notify::new(),
@@ -89,7 +100,12 @@ impl Upload {
 
     /// What the file beside the bytes should say.
     pub(crate) fn info(&self) -> Info {
-        Info { name: self.name.clone(), length: self.length.get(), state: self.state.get() }
+        Info {
+            name: self.name.clone(),
+            length: self.length.get(),
+            state: self.state.get(),
+            user: self.user.clone(),
+        }
     }
 
     /// Bytes written: what an append must continue at.
@@ -126,6 +142,9 @@ impl Upload {
         if intent.body.is_some_and(|body| body > room) {
             return Err(Refused::TooLarge);
         }
+        if self.length.get() != length {
+            self.make_room(intent.declares.unwrap_or_default()).map_err(Refused::OverQuota)?;
+        }
         let id = self.turns.get() + 1;
         self.turns.set(id);
         match self.fence.borrow_mut().append(id, intent.offset) {
@@ -136,6 +155,10 @@ impl Upload {
         self.turn_lost.notify_waiters();
         self.length.set(length);
         Ok(Turn { upload: Rc::clone(self), id, limit, reached: Cell::new(intent.offset) })
+    }
+
+    fn make_room(&self, bytes: u64) -> Result<(), OverQuota> {
+        self.room.borrow_mut().as_mut().map_or(Ok(()), |room| room.grow_to(bytes))
     }
 
     /// Waits for the stored offset to grow to `offset`, as long as it grows. The bytes were sent
@@ -155,6 +178,7 @@ impl Upload {
     pub(crate) fn end(&self, state: State, now: Instant) {
         self.state.set(state);
         self.touched.set(now);
+        self.room.take();
         self.rewind(self.stored());
     }
 
@@ -193,9 +217,13 @@ impl Turn {
     /// Appends `bytes`. After an error what was written of them stays and counts.
     pub(crate) fn write(&self, file: &File, bytes: &[u8], now: Instant) -> Result<(), WriteError> {
         let mut fence = self.upload.fence.borrow_mut();
-        let start = fence.write(self.id).map_err(|_| WriteError::Fenced)?;
-        let room = usize::try_from(self.limit.saturating_sub(start)).unwrap_or(usize::MAX);
+        let at = fence.stored();
+        let room = usize::try_from(self.limit.saturating_sub(at)).unwrap_or(usize::MAX);
         let fitting = bytes.len().min(room);
+        if self.upload.length.get().is_none() {
+            self.upload.make_room(at + fitting as u64).map_err(WriteError::OverQuota)?;
+        }
+        let start = fence.write(self.id).map_err(|_| WriteError::Fenced)?;
         let (count, result) = write_at(file, &bytes[..fitting], start);
         fence.wrote(count as u64);
         self.reached.set(fence.stored());

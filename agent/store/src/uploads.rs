@@ -6,11 +6,13 @@
 
 use crate::{
     blocking::blocking,
-    folder::{Folder, Found, PlaceError},
+    folder::{Folder, Found, PlaceError, Placed},
     id::Id,
     info::{Info, State},
-    name::Name,
     options::{Options, Sync},
+    quota::{OverQuota, Quota, Room},
+    shelf::Shelf,
+    storage::New,
     upload::{Intent, Refused, Turn, Upload},
 };
 use core::{cell::RefCell, time::Duration};
@@ -31,6 +33,8 @@ const ENDS_KEPT: Duration = Duration::from_secs(3600);
 /// The registry. One in each process: the folder is locked.
 pub(crate) struct Uploads {
     folder: Arc<Folder>,
+    shelf: Arc<Shelf>,
+    quota: Rc<Quota>,
     sync: Sync,
     max: u64,
     expire_after: Duration,
@@ -44,6 +48,8 @@ pub(crate) enum Failure {
     Exists,
     /// Longer than allowed.
     TooLarge,
+    /// No room is left for it.
+    OverQuota(OverQuota),
     /// The upload has ended, and not by success.
     Ended(State),
     /// The disk refused.
@@ -61,11 +67,16 @@ pub(crate) enum AppendError {
 
 impl Uploads {
     /// Finds the uploads that an earlier process left, and clears away its debris.
-    pub(crate) fn open(folder: Arc<Folder>, options: &Options) -> io::Result<Self> {
+    pub(crate) fn open(shelf: Arc<Shelf>, quota: Rc<Quota>, options: &Options) -> io::Result<Self> {
+        let folder = Arc::clone(shelf.folder());
         let mut by_id = BTreeMap::new();
         let leaves = folder.list_work()?;
         for id in leaves.iter().filter_map(|leaf| Id::parse(leaf.strip_suffix(INFO)?)) {
             if let Some(upload) = recover(&folder, id)? {
+                if upload.state.get() == State::Growing {
+                    let bytes = upload.length.get().unwrap_or_else(|| upload.stored());
+                    upload.room.replace(Some(quota.admit(upload.user.as_str(), bytes)));
+                }
                 by_id.insert(id, Rc::new(upload));
             }
         }
@@ -79,6 +90,8 @@ impl Uploads {
         }
         Ok(Self {
             folder,
+            shelf,
+            quota,
             sync: options.sync,
             max: options.max_upload_size,
             expire_after: options.expire_after,
@@ -86,35 +99,44 @@ impl Uploads {
         })
     }
 
-    /// Starts an upload of `length` bytes, if that is known already.
-    pub(crate) async fn create(
-        &self,
-        name: Name,
-        length: Option<u64>,
-    ) -> Result<Rc<Upload>, Failure> {
+    /// Whether a file may be stored, and the room for it; none is needed for what seems to be
+    /// there already.
+    pub(crate) async fn admit(&self, new: &New) -> Result<Option<Room>, Failure> {
+        let length = new.length;
         if length.is_some_and(|length| length > self.max) {
             return Err(Failure::TooLarge);
         }
+        let (folder, name) = (Arc::clone(&self.folder), new.name.clone());
+        match blocking(move || folder.find(&name)).await? {
+            Found::Nothing => {
+                let room = self.quota.reserve(new.user.as_str(), length.unwrap_or_default());
+                Ok(Some(room.map_err(Failure::OverQuota)?))
+            }
+            Found::File(there) if length.is_none_or(|length| length == there) => Ok(None),
+            Found::File(_) | Found::Other => Err(Failure::Exists),
+        }
+    }
+
+    /// Starts an upload.
+    pub(crate) async fn create(&self, new: New) -> Result<Rc<Upload>, Failure> {
+        let room = self.admit(&new).await?;
         let id = Id::random()?;
-        let info = Info { name, length, state: State::Growing };
+        let New { name, user, length } = new;
+        let info = Info { name, length, state: State::Growing, user };
         let (folder, durable) = (Arc::clone(&self.folder), self.sync == Sync::Always);
         let written = info.clone();
-        let found = blocking(move || {
-            let found = folder.find(&written.name)?;
-            if fits(found, length) {
-                folder.create_work(&data_leaf(id))?;
-                // Syncs the folder, and with it the data file's entry.
-                if let Err(error) = write_info(&folder, id, &written, durable) {
-                    folder.remove_work(&data_leaf(id))?;
-                    return Err(error);
-                }
+        blocking(move || {
+            folder.create_work(&data_leaf(id))?;
+            // Syncs the folder, and with it the data file's entry.
+            if let Err(error) = write_info(&folder, id, &written, durable) {
+                folder.remove_work(&data_leaf(id))?;
+                return Err(error);
             }
-            Ok(found)
-        });
-        if !fits(found.await?, length) {
-            return Err(Failure::Exists);
-        }
+            Ok(())
+        })
+        .await?;
         let upload = Rc::new(Upload::new(id, info, 0, Instant::now()));
+        upload.room.replace(room);
         self.by_id.borrow_mut().insert(id, Rc::clone(&upload));
         Ok(upload)
     }
@@ -190,11 +212,12 @@ impl Uploads {
         if !upload.is_full() {
             return Ok(());
         }
-        let (id, info, folder) = (upload.id, upload.info(), Arc::clone(&self.folder));
+        let (id, info, shelf) = (upload.id, upload.info(), Arc::clone(&self.shelf));
+        let now = SystemTime::now();
         let placed = blocking(move || {
-            let state = match folder.place(&data_leaf(id), &info.name) {
-                Ok(()) => State::Placed,
-                Err(PlaceError::Conflict) => State::Refused,
+            let (state, placed) = match shelf.place(&data_leaf(id), &info.name, &info.user, now) {
+                Ok(placed) => (State::Placed, Some(placed)),
+                Err(PlaceError::Conflict) => (State::Refused, None),
                 Err(error @ (PlaceError::Unsynced(_) | PlaceError::Io(_))) => {
                     return Ok(Err(error));
                 }
@@ -202,15 +225,20 @@ impl Uploads {
             // In this order: without the data, the info must already tell how it ended. If a full
             // disk keeps it from telling, the data stays and a restart comes here again.
             let ended = Info { state, ..info };
-            let told = write_info(&folder, id, &ended, false);
-            if let Err(error) = told.and_then(|()| folder.remove_work(&data_leaf(id))) {
+            let told = write_info(shelf.folder(), id, &ended, false);
+            if let Err(error) = told.and_then(|()| shelf.folder().remove_work(&data_leaf(id))) {
                 tracing::warn!(upload = %id.brief(), %error, "not cleared away");
             }
-            Ok(Ok(state))
+            Ok(Ok((state, placed)))
         });
         match placed.await? {
-            Ok(state) => {
+            Ok((state, placed)) => {
                 let name = upload.name.as_str();
+                if let Some(room) = upload.room.take()
+                    && placed == Some(Placed::New)
+                {
+                    room.keep(upload.stored());
+                }
                 tracing::info!(upload = %id.brief(), name, ?state, "upload ended");
                 upload.end(state, Instant::now());
                 Ok(())
@@ -327,14 +355,6 @@ fn recover(folder: &Folder, id: Id) -> io::Result<Option<Upload>> {
 fn on_our_clock(changed: SystemTime) -> Instant {
     let age = changed.elapsed().unwrap_or_default();
     Instant::now().checked_sub(age).unwrap_or_else(Instant::now)
-}
-
-fn fits(found: Found, length: Option<u64>) -> bool {
-    match found {
-        Found::Nothing => true,
-        Found::File(there) => length.is_none_or(|length| length == there),
-        Found::Other => false,
-    }
 }
 
 const DATA: &str = ".data";

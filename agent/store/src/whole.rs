@@ -2,25 +2,27 @@
 
 use crate::{
     blocking::blocking,
-    folder::{Folder, PlaceError},
+    folder::{PlaceError, Placed},
     id::Id,
     name::Name,
+    shelf::Shelf,
+    user::User,
 };
-use std::{fs::File, io, io::Write, sync::Arc};
+use std::{fs::File, io, io::Write, sync::Arc, time::SystemTime};
 
 /// The temporary file behind a PUT. Dropped before [`Whole::finish`], it leaves nothing behind.
 pub(crate) struct Whole {
-    folder: Arc<Folder>,
+    shelf: Arc<Shelf>,
     leaf: String,
     file: File,
 }
 
 impl Whole {
     /// An empty one.
-    pub(crate) fn create(folder: Arc<Folder>) -> io::Result<Self> {
+    pub(crate) fn create(shelf: Arc<Shelf>) -> io::Result<Self> {
         let leaf = format!("{}.put", Id::random()?);
-        let file = folder.create_work(&leaf)?;
-        Ok(Self { folder, leaf, file })
+        let file = shelf.folder().create_work(&leaf)?;
+        Ok(Self { shelf, leaf, file })
     }
 
     /// Appends `bytes`.
@@ -29,14 +31,15 @@ impl Whole {
     }
 
     /// Gives the file its name, durably, or leaves things as they were.
-    pub(crate) async fn finish(self, name: Name) -> Result<(), PlaceError> {
-        blocking(move || Ok(self.folder.place(&self.leaf, &name))).await?
+    pub(crate) async fn finish(self, name: Name, user: User) -> Result<Placed, PlaceError> {
+        let now = SystemTime::now();
+        blocking(move || Ok(self.shelf.place(&self.leaf, &name, &user, now))).await?
     }
 }
 
 impl Drop for Whole {
     fn drop(&mut self) {
-        if let Err(error) = self.folder.remove_work(&self.leaf) {
+        if let Err(error) = self.shelf.folder().remove_work(&self.leaf) {
             tracing::warn!(%error, "a temporary file stays until the next start");
         }
     }

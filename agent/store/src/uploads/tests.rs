@@ -1,5 +1,5 @@
 use super::*;
-use crate::{options::Secret, temp::TempDir, upload::WriteError};
+use crate::{name::Name, options::Secret, temp::TempDir, upload::WriteError, user::User};
 use core::future::Future;
 
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -15,11 +15,15 @@ fn open(temp: &TempDir) -> Uploads {
 }
 
 fn open_with(options: &Options) -> Uploads {
-    Uploads::open(Arc::new(Folder::open(&options.dir).unwrap()), options).unwrap()
+    let folder = Arc::new(Folder::open(&options.dir).unwrap());
+    let shelf = Arc::new(Shelf::open(folder, options.deduplicate, true).unwrap());
+    let quota = Rc::new(Quota::new(options.quota_per_user, options.quota_total));
+    Uploads::open(shelf, quota, options).unwrap()
 }
 
-fn name(path: &str) -> Name {
-    Name::parse(path).unwrap()
+fn new(path: &str, length: Option<u64>) -> New {
+    let name = Name::parse(path).unwrap();
+    New { user: User::of(&name), name, length }
 }
 
 fn at(offset: u64) -> Intent {
@@ -39,8 +43,11 @@ fn refused<T>(result: Result<T, AppendError>) -> Refused {
     }
 }
 
+/// Files in the work folder, but for what is known of stored ones.
 fn work_files(temp: &TempDir) -> usize {
-    std::fs::read_dir(temp.path().join(".baton")).unwrap().count()
+    let entries = std::fs::read_dir(temp.path().join(".baton")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name != "sha256" && !name.starts_with("stored.")).count()
 }
 
 #[test]
@@ -48,7 +55,7 @@ fn bytes_grow_in_the_work_folder_and_the_last_one_puts_the_file_in_place() {
     let temp = TempDir::new();
     run(async {
         let uploads = open(&temp);
-        let upload = uploads.create(name("a/f"), Some(10)).await.unwrap();
+        let upload = uploads.create(new("a/f", Some(10))).await.unwrap();
 
         append(&uploads, &upload, 0, b"01234").await;
         assert_eq!(uploads.settle(&upload).await.unwrap(), 5);
@@ -67,7 +74,7 @@ fn an_append_elsewhere_disturbs_nobody_and_one_at_the_offset_takes_over() {
     let temp = TempDir::new();
     run(async {
         let uploads = open(&temp);
-        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let upload = uploads.create(new("f", Some(10))).await.unwrap();
         let (old, file) = uploads.append(&upload, at(0)).await.unwrap();
         let file = file.unwrap();
         old.write(&file, b"012", Instant::now()).unwrap();
@@ -95,7 +102,7 @@ fn an_append_ahead_of_bytes_that_still_land_waits_for_them_and_no_longer() {
     let temp = TempDir::new();
     run(async {
         let uploads = open(&temp);
-        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let upload = uploads.create(new("f", Some(10))).await.unwrap();
         let landing = async {
             for offset in 0..4 {
                 append(&uploads, &upload, offset, b"0").await;
@@ -122,15 +129,15 @@ fn no_append_goes_beyond_the_length_or_the_limit() {
     let temp = TempDir::new();
     run(async {
         let uploads = open(&temp);
-        let upload = uploads.create(name("f"), Some(4)).await.unwrap();
-        let open_ended = uploads.create(name("g"), None).await.unwrap();
+        let upload = uploads.create(new("f", Some(4))).await.unwrap();
+        let open_ended = uploads.create(new("g", None)).await.unwrap();
         let sized = |body| Intent { body: Some(body), ..at(0) };
 
         assert_eq!(refused(uploads.append(&upload, sized(5)).await), Refused::TooLarge);
         assert_eq!(refused(uploads.append(&open_ended, sized(1001)).await), Refused::TooLarge);
         let declares = Intent { declares: Some(1001), ..at(0) };
         assert_eq!(refused(uploads.append(&open_ended, declares).await), Refused::TooLarge);
-        assert!(matches!(uploads.create(name("h"), Some(1001)).await, Err(Failure::TooLarge)));
+        assert!(matches!(uploads.create(new("h", Some(1001))).await, Err(Failure::TooLarge)));
         let (turn, file) = uploads.append(&upload, at(0)).await.unwrap();
         let written = turn.write(&file.unwrap(), b"01234", Instant::now());
 
@@ -144,7 +151,7 @@ fn a_deferred_length_is_declared_once_and_survives_a_restart() {
     let temp = TempDir::new();
     run(async {
         let uploads = open(&temp);
-        let upload = uploads.create(name("f"), None).await.unwrap();
+        let upload = uploads.create(new("f", None)).await.unwrap();
         append(&uploads, &upload, 0, b"0123").await;
         let declares = |length| Intent { declares: Some(length), ..at(4) };
 
@@ -169,12 +176,12 @@ fn a_name_in_use_is_refused_by_length_at_creation_and_by_content_at_the_end() {
     run(async {
         let uploads = open(&temp);
 
-        assert!(matches!(uploads.create(name("f"), Some(5)).await, Err(Failure::Exists)));
-        assert!(matches!(uploads.create(name("f/g"), Some(5)).await, Err(Failure::Exists)));
-        let same = uploads.create(name("f"), Some(4)).await.unwrap();
+        assert!(matches!(uploads.create(new("f", Some(5))).await, Err(Failure::Exists)));
+        assert!(matches!(uploads.create(new("f/g", Some(5))).await, Err(Failure::Exists)));
+        let same = uploads.create(new("f", Some(4))).await.unwrap();
         append(&uploads, &same, 0, b"0123").await;
         assert_eq!(uploads.settle(&same).await.unwrap(), 4);
-        let other = uploads.create(name("f"), Some(4)).await.unwrap();
+        let other = uploads.create(new("f", Some(4))).await.unwrap();
         append(&uploads, &other, 0, b"9999").await;
         assert!(matches!(uploads.settle(&other).await, Err(Failure::Ended(State::Refused))));
 
@@ -192,13 +199,13 @@ fn a_restart_carries_on_with_what_is_there_and_clears_debris() {
     let id = Id::random().unwrap();
     run(async {
         let uploads = open(&temp);
-        let growing = uploads.create(name("g"), Some(10)).await.unwrap();
+        let growing = uploads.create(new("g", Some(10))).await.unwrap();
         append(&uploads, &growing, 0, b"012").await;
-        let placed = uploads.create(name("p"), Some(1)).await.unwrap();
+        let placed = uploads.create(new("p", Some(1))).await.unwrap();
         append(&uploads, &placed, 0, b"0").await;
         uploads.settle(&placed).await.unwrap();
-        let torn = uploads.create(name("t"), Some(1)).await.unwrap();
-        let lost = uploads.create(name("l"), Some(1)).await.unwrap();
+        let torn = uploads.create(new("t", Some(1))).await.unwrap();
+        let lost = uploads.create(new("l", Some(1))).await.unwrap();
         drop(uploads);
         let work = temp.path().join(".baton");
         std::fs::write(work.join(info_leaf(torn.id)), "baton upload 1\nname t\nlen").unwrap();
@@ -227,7 +234,7 @@ fn an_end_that_was_cut_off_is_completed_after_the_restart() {
         let temp = TempDir::new();
         run(async {
             let uploads = open(&temp);
-            let upload = uploads.create(name("f"), Some(3)).await.unwrap();
+            let upload = uploads.create(new("f", Some(3))).await.unwrap();
             append(&uploads, &upload, 0, b"012").await;
             if cut_after > 0 {
                 uploads.folder.place(&data_leaf(upload.id), &upload.name).unwrap();
@@ -254,7 +261,7 @@ fn what_waits_too_long_expires_then_is_forgotten() {
     run(async {
         let options = Options { expire_after: Duration::from_secs(100), ..options(&temp) };
         let uploads = open_with(&options);
-        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let upload = uploads.create(new("f", Some(10))).await.unwrap();
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
 
@@ -282,8 +289,8 @@ fn what_waited_while_nobody_served_expires_too() {
     let options = Options { expire_after: Duration::from_secs(100), ..options(&temp) };
     run(async {
         let uploads = open_with(&options);
-        let old = uploads.create(name("old"), Some(10)).await.unwrap();
-        let new = uploads.create(name("new"), Some(10)).await.unwrap();
+        let old = uploads.create(new("old", Some(10))).await.unwrap();
+        let new = uploads.create(new("new", Some(10))).await.unwrap();
         drop(uploads);
         let long_ago = SystemTime::now() - Duration::from_secs(200);
         for leaf in [info_leaf(old.id), data_leaf(old.id)] {
@@ -304,7 +311,7 @@ fn a_removed_upload_fences_its_append_and_leaves_nothing() {
     let temp = TempDir::new();
     run(async {
         let uploads = open(&temp);
-        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let upload = uploads.create(new("f", Some(10))).await.unwrap();
         let (turn, file) = uploads.append(&upload, at(0)).await.unwrap();
 
         uploads.remove(&upload).await.unwrap();
@@ -321,7 +328,7 @@ fn bytes_that_a_failed_sync_may_have_lost_no_longer_count() {
     let temp = TempDir::new();
     run(async {
         let uploads = open_with(&Options { sync: Sync::Always, ..options(&temp) });
-        let upload = uploads.create(name("f"), Some(10)).await.unwrap();
+        let upload = uploads.create(new("f", Some(10))).await.unwrap();
         append(&uploads, &upload, 0, b"0123").await;
         uploads.settle(&upload).await.unwrap();
         let (turn, file) = uploads.append(&upload, at(4)).await.unwrap();

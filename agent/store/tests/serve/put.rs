@@ -154,10 +154,14 @@ fn a_get_takes_a_range() {
 }
 
 #[test]
-fn a_digest_is_told_to_those_who_ask() {
+fn a_digest_is_told_to_those_who_ask_and_where_it_is_known() {
     let server = Server::start();
     let mut client = server.client();
-    client.request(&put_line("f", 5), &[], b"hello");
+    std::fs::write(server.dir().join("f"), b"hello").unwrap();
+    let told = |client: &mut Client, path: &str| {
+        client.ask(&format!("HEAD {path}"), &[]).header("Repr-Digest").map(str::to_owned)
+    };
+    assert_eq!(told(&mut client, "/f"), None, "nobody has read it yet");
     let digest = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:";
 
     for want in ["sha-256=10", "sha-512=9, sha-256=1", "sha-256"] {
@@ -170,7 +174,11 @@ fn a_digest_is_told_to_those_who_ask() {
         let head = client.ask("HEAD /f", &[("Want-Repr-Digest", want)]);
         assert_eq!(head.header("Repr-Digest"), None, "{want}");
     }
-    assert_eq!(client.ask("HEAD /f", &[]).header("Repr-Digest"), None);
+    assert_eq!(told(&mut client, "/f").as_deref(), Some(digest));
+    std::fs::write(server.dir().join("f"), b"hello there").unwrap();
+    assert_eq!(told(&mut client, "/f"), None, "it is another now");
+    client.request(&put_line("g", 5), &[], b"hello");
+    assert_eq!(told(&mut client, "/g").as_deref(), Some(digest));
 }
 
 #[test]

@@ -111,13 +111,12 @@ fn a_put_that_sigkill_cuts_leaves_nothing_after_the_restart() {
     let server = Killable::start(temp.path());
     let mut client = Client::connect(server.addr);
     client.send(head(&put_line("f", 100_000), &[("Content-Length", "100000")])).send(noise(50_000));
-    let work = temp.path().join(".baton");
-    until("it is on its way", || std::fs::read_dir(&work).unwrap().count() > 0);
+    until("it is on its way", || !work_files(temp.path()).is_empty());
     drop(server);
 
     let _server = Killable::start(temp.path());
 
-    assert_eq!(std::fs::read_dir(&work).unwrap().count(), 0);
+    assert!(work_files(temp.path()).is_empty());
     assert!(!temp.path().join("f").exists());
 }
 

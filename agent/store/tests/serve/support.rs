@@ -102,9 +102,15 @@ impl Server {
 
     /// Files in the work folder.
     pub(crate) fn work_files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.dir.join(".baton")).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        work_files(&self.dir)
     }
+}
+
+/// Files in the work folder of `dir`, but for what is known of stored ones.
+pub(crate) fn work_files(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir.join(".baton")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name != "sha256" && !name.starts_with("stored.")).collect()
 }
 
 impl Drop for Server {

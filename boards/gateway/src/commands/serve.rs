@@ -21,6 +21,11 @@ pub(crate) async fn run(globals: &Globals, args: &ServeArgs) -> Result<(), Failu
         },
         max_upload_size: server.max_upload_size.0,
         expire_after: server.upload_expiry,
+        deduplicate: server.deduplication_enabled,
+        file_ttl: server.file_ttl,
+        quota_per_user: server.quota_per_user.map(|bytes| bytes.0),
+        quota_total: server.quota_total.map(|bytes| bytes.0),
+        tidy_every: config.deduplication.cleanup_interval,
         idle_timeout: config.timeouts.idletimeout,
         drain: config.timeouts.shutdown,
         ..Options::new(listen, dir, Secret::new(secret.as_bytes()))
