@@ -5,6 +5,7 @@
 mod bad_input;
 mod disk;
 mod fencing;
+mod keeping;
 mod log;
 mod put;
 mod restart;
