@@ -13,6 +13,7 @@ pub use baton_core::base64;
 pub mod chunked;
 pub mod credential;
 pub mod http;
+pub mod media;
 pub mod percent;
 pub mod put;
 pub mod resumable;

@@ -7,7 +7,6 @@ mod commands;
 mod demo;
 mod draw;
 mod failure;
-mod media;
 mod snapshot;
 mod table;
 

@@ -6,7 +6,7 @@ use crate::cli::{Globals, PutArgs};
 use crate::client::{Agent, Connection, Error, Reply, Upload};
 use crate::draw::size;
 use crate::failure::Failure;
-use crate::media;
+use baton_wire::media;
 use crate::snapshot::Status;
 use baton_config::{Config, Entry, Secret, Token, Verdict};
 use baton_core::token::{Claim, Scheme};

@@ -9,7 +9,7 @@ use crate::assembly;
 use crate::client::{Agent, Connection, Upload};
 use crate::commands::{Backend, agent, agent_on, never};
 use crate::failure::Failure;
-use crate::media;
+use baton_wire::media;
 use baton_config::Config;
 use baton_core::{Duration, LinkPolicy};
 use baton_relay::{Origin, Settings};
