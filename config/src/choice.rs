@@ -50,7 +50,7 @@ choice! {
 
 choice! {
     /// How requests upstream are signed when the client brought no token.
-    Token, "takes v2, v, token, v3 or pass (jwt and bearer are not in this version)",
+    Token, "takes v2, v, token, v3, jwt, bearer or pass",
     /// XEP-0363 external upload, with the content type signed.
     V2 = "v2",
     /// The same without the content type.
@@ -59,21 +59,34 @@ choice! {
     Token = "token",
     /// Method, path and expiry.
     V3 = "v3",
+    /// A JSON web token for a slot of Prosody's http_file_share.
+    Jwt = "jwt",
+    /// A bearer token for hmac-file-server's `/upload`.
+    Bearer = "bearer",
     /// Not at all: only what brings its own token goes upstream.
     Pass = "pass",
 }
 
 impl Token {
-    /// The scheme to sign by; `None` for [`Self::Pass`].
+    /// The scheme to sign by; `None` where that is not a query parameter.
     pub const fn scheme(self) -> Option<Scheme> {
         match self {
             Self::V2 => Some(Scheme::V2),
             Self::V => Some(Scheme::V),
             Self::Token => Some(Scheme::Token),
             Self::V3 => Some(Scheme::V3),
-            Self::Pass => None,
+            Self::Jwt | Self::Bearer | Self::Pass => None,
         }
     }
+}
+
+choice! {
+    /// What the content type in a `v2` token is taken from.
+    TypeFrom, "takes header or extension",
+    /// The request's header: Prosody's specification, xmpp-http-upload.
+    Header = "header",
+    /// The file's name: hmac-file-server, prosody-filer.
+    Extension = "extension",
 }
 
 choice! {

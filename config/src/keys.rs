@@ -1,6 +1,6 @@
 //! The keys that act, section by section. The help of a key is the doc of its field.
 
-use crate::choice::{Auth, ChunkSize, Level, Protocol, Sync, Token};
+use crate::choice::{Auth, ChunkSize, Level, Protocol, Sync, Token, TypeFrom};
 use crate::config::Values;
 use crate::setting::Setting;
 use crate::table::Key;
@@ -73,8 +73,11 @@ section! {
         protocol: Protocol = "auto";
         /// Where tus uploads are created.
         tus_path: UrlPath = "/files/";
-        /// How requests are signed: `v2`, `v`, `token`, `v3`, or `pass` for the client's own.
+        /// How requests are signed: `v2`, `v`, `token`, `v3`, `jwt`, `bearer`, or `pass` for the client's own.
         token: Token = "v2";
+        /// What `v2` and `token` sign as the content type: that of the request's `header`, or that of the
+        /// name's `extension`; the other is tried once where one is refused.
+        token_type_from: TypeFrom = "header";
         /// How long a connection may take to come about.
         connect_timeout: Duration = "5s", "100ms" to "5m" of Duration;
         /// How long the server may take to answer.

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 /// Offsets in `struct tcp_info` (linux/tcp.h). Kernels only append to it, and fill in what they
 /// have; the libc crate's structure ends before the newer fields.
 mod offset {
+    pub(super) const SND_MSS: usize = 16;
     pub(super) const UNACKED: usize = 24;
     pub(super) const LAST_ACK_RECV_MS: usize = 56;
     pub(super) const RTT_US: usize = 68;
@@ -36,6 +37,7 @@ fn parse(info: &[u8]) -> Option<StreamInfo> {
         // The SYN is acknowledged as if it were a byte.
         acked_bytes: u64_at(info, offset::BYTES_ACKED)?.saturating_sub(1),
         unacked_segments: u32_at(info, offset::UNACKED)?,
+        segment_bytes: u32_or_zero(offset::SND_MSS),
         notsent_bytes: u32_or_zero(offset::NOTSENT_BYTES),
         last_ack: Duration::from_millis(u32_or_zero(offset::LAST_ACK_RECV_MS).into()),
         srtt: Duration::from_micros(u32_or_zero(offset::RTT_US).into()),

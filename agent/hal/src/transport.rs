@@ -10,6 +10,8 @@ pub struct StreamInfo {
     pub acked_bytes: u64,
     /// Segments sent and not acknowledged; more than zero means that data is in flight.
     pub unacked_segments: u32,
+    /// Payload of a full segment, in bytes.
+    pub segment_bytes: u32,
     /// Bytes handed over and not yet sent for the first time.
     pub notsent_bytes: u32,
     /// Time since the peer's last acknowledgement arrived.
@@ -24,6 +26,14 @@ pub struct StreamInfo {
     pub sent_segments: u32,
     /// Bytes a second, as the transport last measured it; zero if not measured.
     pub delivery_rate: u64,
+}
+
+impl StreamInfo {
+    /// Bytes handed over that the peer's host did not acknowledge, rounded up to whole segments.
+    pub fn unacked_bytes(&self) -> u64 {
+        u64::from(self.unacked_segments) * u64::from(self.segment_bytes)
+            + u64::from(self.notsent_bytes)
+    }
 }
 
 /// A connected byte stream. All methods take `&self`, so that one task may wait for reading

@@ -25,6 +25,7 @@ mod report;
 mod run;
 mod sampler;
 mod settings;
+mod sign;
 mod spool;
 mod transfer;
 mod upstream;
@@ -32,4 +33,6 @@ mod upstream;
 pub use control::{ControlError, ControlSocket};
 pub use ingest::Origin;
 pub use run::{Parts, run};
-pub use settings::{LinkSpecs, Protocol, Rules, Secret, Settings, TokenMode, UpstreamSettings};
+pub use settings::{
+    LinkSpecs, Protocol, Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings,
+};

@@ -34,7 +34,7 @@ pub struct Rules {
     pub takes: Rc<dyn Fn(&str) -> bool>,
     /// How requests are signed where the client brought no token.
     pub token: TokenMode,
-    /// How long a v3 token is good for.
+    /// How long a v3 or bearer token is good for.
     pub token_lifetime: Duration,
     /// The key that signs and checks tokens.
     pub secret: Option<Secret>,
@@ -55,6 +55,8 @@ pub struct UpstreamSettings {
     pub protocol: Protocol,
     /// Where tus uploads are created.
     pub tus_path: String,
+    /// What the content type in a token is taken from, until the server is found to differ.
+    pub signed_type: SignedType,
     /// How long a connection may take to open.
     pub connect_timeout: Duration,
 }
@@ -75,8 +77,21 @@ pub enum Protocol {
 pub enum TokenMode {
     /// Signed here with this scheme, unless the client brought a token.
     Sign(Scheme),
+    /// Signed here for a slot of Prosody's `mod_http_file_share`.
+    Jwt,
+    /// Signed here for hmac-file-server's `/upload`.
+    Bearer,
     /// Only ever the client's own token.
     Pass,
+}
+
+/// What the content type in a `v2` or `token` token is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedType {
+    /// The request's header.
+    Header,
+    /// The extension of the file's name.
+    Extension,
 }
 
 /// What is configured of a link that the kernel describes: class, preference, price.

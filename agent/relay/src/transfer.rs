@@ -1,5 +1,6 @@
 //! One upload's side of the driver: who sends it, what it is called, where its bytes are.
 
+use crate::settings::SignedType;
 use crate::spool::SpoolFile;
 use crate::upstream::Spoken;
 use baton_core::{BLOCK_SIZE, Failure, UploadId, Verdict};
@@ -59,6 +60,8 @@ pub(crate) struct Transfer {
     held_from: Cell<u64>,
     /// The upstream's URL for it, once it was created.
     pub(crate) location: RefCell<Option<String>>,
+    /// What its token takes the content type from, where it was tried the other way.
+    pub(crate) signed_type: Cell<Option<SignedType>>,
     /// Why the last try ended, if nothing was acknowledged since.
     pub(crate) trouble: Cell<Option<Failure>>,
     /// Of what came, for upstreams that are asked what they hold.
@@ -82,6 +85,7 @@ impl Transfer {
             written: Cell::new(0),
             held_from: Cell::new(0),
             location: RefCell::new(None),
+            signed_type: Cell::new(None),
             trouble: Cell::new(None),
             digest: RefCell::default(),
             verdict: watch::Sender::new(None),
@@ -132,6 +136,11 @@ impl Transfer {
     /// Offset of the oldest byte that the pool still holds.
     pub(crate) fn held_from(&self) -> u64 {
         self.held_from.get()
+    }
+
+    /// Whether every byte is still held, so that the upload can begin again.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held_from.get() == 0
     }
 
     /// Gives back whole blocks below `offset`; whether there were any.

@@ -1,12 +1,10 @@
-//! What the upstream speaks, once a probe has found out, and how requests to it are signed.
+//! What the upstream speaks, once a probe has found out.
 
 use crate::hub::Hub;
-use crate::settings::{Protocol, Rules, Secret, TokenMode, UpstreamSettings};
-use crate::transfer::{Credential, Transfer};
+use crate::settings::{Protocol, SignedType, UpstreamSettings};
 use baton_core::Resume;
-use baton_core::token::{self, Claim, Scheme};
 use baton_hal::Transport;
-use std::time::{SystemTime, UNIX_EPOCH};
+use core::cell::Cell;
 use tokio::sync::watch;
 
 /// What the upstream speaks.
@@ -58,6 +56,8 @@ pub(crate) enum Answerer {
 pub(crate) struct Upstream {
     wanted: Protocol,
     spoken: watch::Sender<Option<Spoken>>,
+    /// What content types in tokens are taken from.
+    pub(crate) signed_type: Cell<SignedType>,
 }
 
 impl Upstream {
@@ -66,7 +66,11 @@ impl Upstream {
             Protocol::Put => Some(Spoken::Put),
             Protocol::Tus | Protocol::Auto => None,
         };
-        Self { wanted: settings.protocol, spoken: watch::Sender::new(known) }
+        Self {
+            wanted: settings.protocol,
+            spoken: watch::Sender::new(known),
+            signed_type: Cell::new(settings.signed_type),
+        }
     }
 
     /// What it speaks, if that is known.
@@ -104,72 +108,11 @@ impl Upstream {
     }
 }
 
-/// A request's credential, ready to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Signed {
-    /// Query string without `?`, or empty.
-    pub(crate) query: String,
-    /// Authorization header's value.
-    pub(crate) header: Option<String>,
-}
-
-impl Signed {
-    /// `path` with the token behind it.
-    pub(crate) fn target(&self, path: &str) -> String {
-        if self.query.is_empty() { path.to_owned() } else { format!("{path}?{}", self.query) }
-    }
-}
-
 impl<T: Transport> Hub<T> {
     /// Where tus uploads are created.
     pub(crate) fn tus_target(&self) -> String {
         format!("{}{}", self.settings.upstream.base, self.settings.upstream.tus_path)
     }
-}
-
-/// Signs for the upload as a whole, unless the client brought its own token.
-pub(crate) fn sign(rules: &Rules, transfer: &Transfer, method: &str) -> Signed {
-    match &transfer.credential {
-        Credential::Query(query) => Signed { query: query.clone(), header: None },
-        Credential::Header(header) => Signed { query: String::new(), header: Some(header.clone()) },
-        Credential::None => {
-            let query = match (rules.token, &rules.secret) {
-                (TokenMode::Sign(scheme), Some(secret)) => {
-                    let expires = unix_now() + rules.token_lifetime.as_secs();
-                    query(secret, scheme, transfer, method, expires)
-                }
-                (TokenMode::Sign(_) | TokenMode::Pass, _) => String::new(),
-            };
-            Signed { query, header: None }
-        }
-    }
-}
-
-fn query(
-    secret: &Secret,
-    scheme: Scheme,
-    transfer: &Transfer,
-    method: &str,
-    expires: u64,
-) -> String {
-    let claim = Claim {
-        method,
-        path: &transfer.name,
-        length: transfer.total,
-        content_type: &transfer.content_type,
-        expires,
-    };
-    let token = token::make(secret.bytes(), scheme, &claim);
-    let mut query = format!("{}={}", scheme.name(), token.as_str());
-    if scheme == Scheme::V3 {
-        query.push_str(&format!("&expires={expires}"));
-    }
-    query
-}
-
-/// Seconds since 1970: tokens expire by the wall clock.
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -182,6 +125,7 @@ mod tests {
             base: String::new(),
             protocol,
             tus_path: "/files/".into(),
+            signed_type: SignedType::Header,
             connect_timeout: baton_core::Duration::from_secs(1),
         })
     }

@@ -1,13 +1,13 @@
 //! From the configuration to what the agent is given.
 
 use crate::failure::Failure;
-use baton_config::{Auth, Config, Protocol, Token};
+use baton_config::{Auth, Config, Protocol, Token, TypeFrom};
 use baton_core::token::Scheme;
 use baton_core::{
     BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, Policy, UploadPolicy,
 };
 use baton_hal::Facts;
-use baton_relay::{Rules, Secret, Settings, TokenMode, UpstreamSettings};
+use baton_relay::{Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings};
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use std::path::Path;
 use std::rc::Rc;
@@ -33,6 +33,10 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
                 Protocol::Tus => baton_relay::Protocol::Tus,
             },
             tus_path: config.upstream.tus_path.as_str().to_owned(),
+            signed_type: match config.upstream.token_type_from {
+                TypeFrom::Header => SignedType::Header,
+                TypeFrom::Extension => SignedType::Extension,
+            },
             connect_timeout: config.upstream.connect_timeout,
         },
     })
@@ -53,6 +57,8 @@ pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
             Token::V2 => TokenMode::Sign(Scheme::V2),
             Token::Token => TokenMode::Sign(Scheme::Token),
             Token::V3 => TokenMode::Sign(Scheme::V3),
+            Token::Jwt => TokenMode::Jwt,
+            Token::Bearer => TokenMode::Bearer,
             Token::Pass => TokenMode::Pass,
         },
         token_lifetime: TOKEN_LIFETIME,

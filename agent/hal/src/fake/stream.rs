@@ -266,6 +266,7 @@ impl Stream for FakeStream {
         Some(StreamInfo {
             acked_bytes: lane.acked,
             unacked_segments: segments(lane.sent - lane.acked),
+            segment_bytes: SEGMENT as u32,
             notsent_bytes: 0,
             last_ack: lane.last_ack.elapsed(),
             srtt: state.conditions.delay,

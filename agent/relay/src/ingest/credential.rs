@@ -1,8 +1,8 @@
 //! Who may upload: a client's own token passes through, others are signed for.
 
 use crate::settings::{Rules, TokenMode};
+use crate::sign::unix_now;
 use crate::transfer::{Credential, Proto};
-use crate::upstream::unix_now;
 use baton_core::token::{self, Claim, Scheme};
 use baton_wire::credential::parameter;
 
@@ -18,7 +18,7 @@ pub(super) fn of(query: Option<&str>, authorization: Option<String>) -> Credenti
 
 /// Whether a body may be taken at all; else why not. Asked before it comes.
 pub(super) fn admit(rules: &Rules, credential: &Credential) -> Result<(), &'static str> {
-    let signs = matches!(rules.token, TokenMode::Sign(_)) && rules.secret.is_some();
+    let signs = rules.token != TokenMode::Pass && rules.secret.is_some();
     match credential {
         Credential::None if rules.require_token => {
             Err("a token is needed: [relay] auth is \"token\"")

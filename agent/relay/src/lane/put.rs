@@ -1,15 +1,19 @@
-//! A lane in `put`: one PUT from the first byte, then proof that the upstream has the file.
+//! A lane in `put`: one request from the first byte, then proof that the upstream has the file.
 
 use super::session::{Dialect, HEAD, nonsense};
 use super::{Lane, Order, Outbox};
-use crate::upstream::sign;
+use crate::settings::TokenMode;
+use crate::sign::Signed;
+use crate::transfer::Credential;
 use baton_core::{Duration, Failure, Observation, Outcome};
 use baton_hal::Transport;
 use baton_wire::http::{Eof, Peer};
 use baton_wire::percent::Encoded;
 use baton_wire::put::client::Found;
-use baton_wire::put::{self, Answer, Client};
+use baton_wire::put::{self, Answer, Boundary, Client, Form};
+use core::hash::{BuildHasher, Hasher};
 use core::ops::Range;
+use std::hash::RandomState;
 
 /// One connection's PUT.
 #[derive(Default)]
@@ -18,6 +22,8 @@ pub(super) struct Put {
     stage: Stage,
     /// A try before this one has written the whole body.
     is_repeat: bool,
+    /// What is still to follow the file, where that is part of a form.
+    end: Option<heapless::String<64>>,
 }
 
 /// How far a PUT has come.
@@ -56,7 +62,8 @@ impl<T: Transport + 'static> Dialect<T> for Put {
                 self.prove(lane, out, status)?;
                 Ok(Some(0..0))
             }
-            Stage::Idle | Stage::Sending | Stage::Proving { .. } | Stage::Proved => Ok(None),
+            Stage::Sending => self.end_form(out),
+            Stage::Idle | Stage::Proving { .. } | Stage::Proved => Ok(None),
         }
     }
 
@@ -72,22 +79,24 @@ impl<T: Transport + 'static> Dialect<T> for Put {
                 Some(Answer::Stored { .. }) if self.put.body_left() > 0 => {
                     return Err(lane.impostor());
                 }
-                Some(Answer::Stored { status } | Answer::Refused { status: status @ 409, .. })
-                    if self.stage == Stage::Sending =>
-                {
+                Some(Answer::Stored { status }) if self.stage == Stage::Sending => {
+                    lane.hub.on_admitted(&lane.transfer);
                     self.stage = Stage::Unproved { status };
                 }
+                Some(Answer::Refused { status: 409, .. }) if self.stage == Stage::Sending => {
+                    self.stage = Stage::Unproved { status: 409 };
+                }
+                Some(Answer::Refused { status: 401 | 403, .. })
+                    if self.stage == Stage::Sending && lane.hub.sign_otherwise(&lane.transfer) =>
+                {
+                    return Err(Failure::Cut);
+                }
+                Some(Answer::Receipt { size }) => self.on_receipt(lane, size)?,
                 Some(Answer::Found(found)) => self.on_found(lane, &found)?,
                 Some(Answer::Refused { status, retry_after_s, .. }) => {
                     self.on_refusal(lane, status, retry_after_s)?
                 }
-                Some(
-                    Answer::Continue
-                    | Answer::Stored { .. }
-                    | Answer::Receipt { .. }
-                    | Answer::Body(_)
-                    | Answer::End,
-                ) => {}
+                Some(Answer::Continue | Answer::Stored { .. } | Answer::Body(_) | Answer::End) => {}
                 None if input.is_empty() => return Ok(()),
                 None => {}
             }
@@ -128,18 +137,41 @@ impl Put {
     ) -> Result<Range<u64>, Failure> {
         let transfer = &lane.transfer;
         self.is_repeat = transfer.written() == transfer.total;
-        let (target, authorization) = target(lane, "PUT");
-        let put = put::Put {
-            target: &target,
-            length: transfer.total,
-            content_type: &transfer.content_type,
-            expect_continue: false,
-        };
-        let authority = &lane.hub.settings.upstream.authority;
-        let peer = Peer { authority, authorization: authorization.as_deref() };
-        out.refill(|out| self.put.put(out, &peer, &put))?;
+        let is_form = lane.is_form();
+        let signed = lane.hub.sign(transfer, if is_form { "POST" } else { "PUT" });
+        let peer = lane.authorized(&signed);
+        let content_type = &transfer.content_type;
+        if is_form {
+            let target = signed.target(&format!("{}/upload", lane.hub.settings.upstream.base));
+            let form = Form {
+                target: &target,
+                signature: None,
+                filename: &transfer.name,
+                content_type,
+                length: transfer.total,
+                boundary: Boundary(random()),
+                expect_continue: false,
+            };
+            out.refill(|out| self.put.post(out, &peer, &form))?;
+            self.end = Some(form.end().as_str().try_into().expect("a boundary has 32 digits"));
+        } else {
+            let target = signed.target(&lane.path(&transfer.name));
+            let length = transfer.total;
+            let put = put::Put { target: &target, length, content_type, expect_continue: false };
+            out.refill(|out| self.put.put(out, &peer, &put))?;
+        }
         self.stage = Stage::Sending;
         Ok(0..transfer.total)
+    }
+
+    fn end_form(&mut self, out: &mut Outbox) -> Result<Option<Range<u64>>, Failure> {
+        let Some(end) = self.end.take() else { return Ok(None) };
+        out.refill(|out| {
+            out[..end.len()].copy_from_slice(end.as_bytes());
+            Ok(end.len())
+        })?;
+        self.put.wrote_body(end.len() as u64);
+        Ok(Some(0..0))
     }
 
     /// A status proves nothing: a portal says 200 to everything, and 409 is said of a broken
@@ -150,11 +182,29 @@ impl Put {
         out: &mut Outbox,
         status: u16,
     ) -> Result<(), Failure> {
-        let (target, authorization) = target(lane, "HEAD");
-        let authority = &lane.hub.settings.upstream.authority;
-        let peer = Peer { authority, authorization: authorization.as_deref() };
+        let name = &lane.transfer.name;
+        // What was posted is stored under its last part.
+        let name = if lane.is_form() { name.rsplit('/').next().unwrap_or(name) } else { name };
+        let signed = lane.hub.sign(&lane.transfer, "HEAD");
+        let (target, peer) = (signed.target(&lane.path(name)), lane.authorized(&signed));
         self.stage = Stage::Proving { status };
         out.refill(|out| self.put.head(out, &peer, &target))
+    }
+
+    /// hmac-file-server tells what it wrote: no portal does.
+    fn on_receipt<T: Transport + 'static>(
+        &mut self,
+        lane: &Lane<T>,
+        size: u64,
+    ) -> Result<(), Failure> {
+        match self.stage {
+            Stage::Unproved { .. } | Stage::Proving { .. } if size == lane.transfer.total => {
+                self.conclude(lane);
+                Ok(())
+            }
+            Stage::Unproved { .. } | Stage::Proving { .. } => Err(Failure::Cut),
+            Stage::Idle | Stage::Due | Stage::Sending | Stage::Proved => Ok(()),
+        }
     }
 
     /// What the server holds: the same by its digest, or else by its length.
@@ -210,16 +260,33 @@ impl Put {
     }
 }
 
-fn target<T: Transport + 'static>(lane: &Lane<T>, method: &str) -> (String, Option<String>) {
-    let signed = sign(&lane.hub.rules.borrow(), &lane.transfer, method);
-    let path = format!("{}/{}", lane.hub.settings.upstream.base, Encoded(&lane.transfer.name));
-    (signed.target(&path), signed.header)
-}
-
 impl<T: Transport + 'static> Lane<T> {
+    /// Whether the file is posted as a form: a client's own token is for a PUT.
+    fn is_form(&self) -> bool {
+        self.transfer.credential == Credential::None
+            && self.hub.rules.borrow().token == TokenMode::Bearer
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}/{}", self.hub.settings.upstream.base, Encoded(name))
+    }
+
+    fn authorized<'a>(&'a self, signed: &'a Signed) -> Peer<'a> {
+        let authority = &self.hub.settings.upstream.authority;
+        Peer { authority, authorization: signed.header.as_deref() }
+    }
+
     /// Something answered that can't be the upstream.
     pub(super) fn impostor(&self) -> Failure {
         self.hub.observe(self.link, Observation::Impostor);
         Failure::Cut
     }
+}
+
+/// Bytes that no file holds by chance.
+fn random() -> [u8; 16] {
+    let word = || RandomState::new().build_hasher().finish().to_ne_bytes();
+    let mut bytes = [0; 16];
+    bytes.chunks_exact_mut(8).for_each(|half| half.copy_from_slice(&word()));
+    bytes
 }

@@ -2,14 +2,14 @@
 //! ask next and in what an answer means; this is what they have in common.
 
 use super::{Lane, Order, Outbox};
-use baton_core::Failure;
+use baton_core::{BLOCK_SIZE, Failure};
 use baton_hal::{Error, ErrorKind, Stream, Transport};
 use baton_wire::http::{Eof, Error as HttpError};
 use core::ops::Range;
 use core::time::Duration;
 use std::rc::Rc;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Longest head of an answer.
 pub(super) const HEAD: usize = 2048;
@@ -55,7 +55,8 @@ pub(super) async fn run<T: Transport + 'static>(
     dialect: Box<dyn Dialect<T>>,
 ) -> Result<(), Failure> {
     let Some((stream, early)) = lane.open(&mut orders).await? else { return Ok(()) };
-    let mut session = Session { lane, stream, dialect, out: Outbox::default(), body: 0..0 };
+    let mut session =
+        Session { lane, stream, dialect, out: Outbox::default(), body: 0..0, room: 0 };
     for order in early {
         session.dialect.obey(lane, order)?;
     }
@@ -75,6 +76,8 @@ struct Session<'a, T: Transport> {
     out: Outbox,
     /// What is still to be written of the upload in the request under way.
     body: Range<u64>,
+    /// Bytes that may be written before the transport is asked again what it holds.
+    room: u64,
 }
 
 impl<T: Transport + 'static> Session<'_, T> {
@@ -86,6 +89,8 @@ impl<T: Transport + 'static> Session<'_, T> {
             }
             let stream = self.stream.clone();
             let is_sending = self.dialect.is_sending();
+            let blocked = if self.has_output() { self.make_room() } else { None };
+            let may_write = self.has_output() && blocked.is_none();
             tokio::select! {
                 // Orders first: a lane that was dropped says and believes nothing more.
                 biased;
@@ -94,7 +99,8 @@ impl<T: Transport + 'static> Session<'_, T> {
                     None => return Ok(()),
                 },
                 () = stream.readable() => self.read()?,
-                () = stream.writable(), if self.has_output() => self.write().await?,
+                () = stream.writable(), if may_write => self.write().await?,
+                () = sleep(blocked.unwrap_or_default()), if blocked.is_some() => {}
                 _ = received.changed(), if is_sending => {}
             }
         }
@@ -107,7 +113,7 @@ impl<T: Transport + 'static> Session<'_, T> {
             self.stream.abort();
             let Some((stream, early)) = self.lane.open(orders).await? else { return Ok(false) };
             self.stream = stream;
-            (self.out, self.body) = (Outbox::default(), 0..0);
+            (self.out, self.body, self.room) = (Outbox::default(), 0..0, 0);
             self.dialect.renew();
             for order in early {
                 self.dialect.obey(self.lane, order)?;
@@ -124,8 +130,27 @@ impl<T: Transport + 'static> Session<'_, T> {
         Ok(true)
     }
 
+    /// What an upload has unacknowledged stays within its window, also where the server acknowledges
+    /// only whole requests: the transport is asked then. How long to wait, if there is no room.
+    fn make_room(&mut self) -> Option<Duration> {
+        if self.room > 0 {
+            return None;
+        }
+        let limits = self.lane.hub.core.borrow().limits(self.lane.transfer.id);
+        let Some(info) = self.stream.info() else {
+            self.room = u64::MAX;
+            return None;
+        };
+        let window = u64::from(limits.window_bytes);
+        let room = window.saturating_sub(info.unacked_bytes());
+        // No crumbs: a segment each would cost more than it carries.
+        self.room = if room < (window / 4).min(BLOCK_SIZE as u64) { 0 } else { room };
+        let pause = (info.srtt / 8).clamp(Duration::from_millis(1), Duration::from_millis(10));
+        (self.room == 0).then_some(pause)
+    }
+
     async fn write(&mut self) -> Result<(), Failure> {
-        let ready = self.body.start..self.ready_end();
+        let ready = self.body.start..self.ready_end().min(self.body.start + self.room);
         let wrote = match self.lane.write(&self.stream, self.out.pending(), ready) {
             Ok(wrote) => wrote,
             Err(Unwritten::Lost) => return Err(Failure::Cut),
@@ -136,6 +161,7 @@ impl<T: Transport + 'static> Session<'_, T> {
         };
         let body = self.out.wrote(wrote);
         self.body.start += body;
+        self.room = self.room.saturating_sub(wrote as u64);
         self.dialect.wrote(body);
         self.lane.gauge.wrote(wrote as u64 - body, body);
         if body > 0 {

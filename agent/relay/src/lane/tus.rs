@@ -2,7 +2,6 @@
 
 use super::session::{Dialect, HEAD, nonsense};
 use super::{Lane, Order, Outbox};
-use crate::upstream::sign;
 use baton_core::{Duration, Failure, Outcome, Resume};
 use baton_hal::Transport;
 use baton_wire::http::{Eof, NotSent, Peer};
@@ -149,7 +148,7 @@ impl Tus {
     ) -> Result<(), Failure> {
         let transfer = &lane.transfer;
         let upstream = &lane.hub.settings.upstream;
-        let signed = sign(&lane.hub.rules.borrow(), transfer, "PUT");
+        let signed = lane.hub.sign(transfer, "PUT");
         let target = signed.target(&lane.hub.tus_target());
         let create = Create {
             target: &target,

@@ -6,11 +6,11 @@ use crate::cli::{Globals, PutArgs};
 use crate::client::{Agent, Connection, Error, Reply, Upload};
 use crate::draw::size;
 use crate::failure::Failure;
-use baton_wire::media;
 use crate::snapshot::Status;
 use baton_config::{Config, Entry, Secret, Token, Verdict};
 use baton_core::token::{Claim, Scheme};
 use baton_hal::Clock;
+use baton_wire::media;
 use baton_wire::percent::Encoded;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use serde_json::{Value, json};
@@ -205,7 +205,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 fn configured_scheme(token: Token) -> Scheme {
     match token {
         Token::V => Scheme::V,
-        Token::V2 | Token::Pass => Scheme::V2,
+        Token::V2 | Token::Jwt | Token::Bearer | Token::Pass => Scheme::V2,
         Token::Token => Scheme::Token,
         Token::V3 => Scheme::V3,
     }

@@ -128,6 +128,7 @@ impl Wire {
         StreamInfo {
             acked_bytes: up.acked,
             unacked_segments: (up.left - up.acked).div_ceil(SEGMENT as u64) as u32,
+            segment_bytes: SEGMENT as u32,
             notsent_bytes: up.unsent.len() as u32,
             last_ack: now - up.last_ack,
             srtt: up.rtt.srtt().unwrap_or_default(),
