@@ -23,7 +23,7 @@ pub use holdings::Holdings;
 pub use race::{Contender, Course, Fault, Mptcp, Relayed, Retrying, Trial, race};
 pub use raw::{Raw, Said};
 pub use scene::{Host, Scene, Setup, Upstream};
-pub use scripted::{Asked, Deed, Dialect, Early, Script, Scripted};
+pub use scripted::{Admission, Asked, Deed, Dialect, Early, Script, Scripted};
 pub use spawn::{Process, baton, temp_dir};
 pub use tmpfs::Tmpfs;
 pub use watch::{sha256_of, wait_until};

@@ -1,5 +1,6 @@
 //! An upstream that misbehaves as a script says: tus or PUT, one thread a connection.
 
+mod admission;
 mod put;
 mod state;
 mod tus;
@@ -36,6 +37,8 @@ pub struct Script {
     pub loses_answer: bool,
     /// PUT: answers with this status before it has read the body.
     pub says_early: Option<Early>,
+    /// PUT: lets in only what is signed so; others are answered 401 at once.
+    pub admits: Option<Admission>,
     /// What it does once, when it holds so many bytes of a file.
     pub turn: Option<(u64, Deed)>,
 }
@@ -59,6 +62,22 @@ pub enum Early {
     Honest,
     /// 200, and the connection is closed.
     Portal,
+    /// This refusal, and the connection is closed with the body unread: the client may see a reset.
+    Refusal(u16),
+}
+
+/// How requests are to be signed, with the scene's secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// `v2` over the content type of the header, as XEP-0363's companion has it.
+    TypeOfHeader,
+    /// `v2` over the content type that belongs to the name, as hmac-file-server and prosody-filer have it.
+    TypeOfName,
+    /// A JSON web token, as Prosody's http_file_share has it: `SLOT/FILE`.
+    Slot,
+    /// A bearer token and a form at `/upload`, as hmac-file-server has it: the file is stored under
+    /// the last part of its name, and a receipt tells how long it is.
+    Form,
 }
 
 /// What goes wrong once. Every connection is cut with it.

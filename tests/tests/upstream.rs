@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use baton_lab::{Rate, Sandbox};
-use baton_tests::{Asked, Deed, Dialect, Early, Scene, Script, Scripted, Setup, Upstream};
+use baton_tests::{
+    Admission, Asked, Deed, Dialect, Early, Scene, Script, Scripted, Setup, Upstream,
+};
 use core::time::Duration;
 use std::thread;
 
@@ -32,6 +34,12 @@ baton_lab::tests_side_by_side![
     a_file_whose_answer_was_lost_is_found_whole,
     a_put_server_that_answers_early_and_stores_is_believed_only_in_the_end,
     a_portal_that_answers_a_put_early_is_no_success,
+    a_refusal_before_the_body_is_the_verdict_and_no_link_is_blamed,
+    a_server_that_signs_the_type_of_the_header_takes_a_file,
+    a_server_that_signs_the_type_of_the_name_takes_a_file_and_the_next_at_once,
+    a_server_that_takes_neither_type_is_asked_twice,
+    a_slot_of_prosody_takes_a_file,
+    a_form_is_taken_on_its_receipt,
     whatever_links_and_server_do_together_the_file_arrives,
     whatever_links_do_and_whenever_the_store_is_killed_the_file_arrives,
 ];
@@ -263,6 +271,86 @@ fn a_portal_that_answers_a_put_early_is_no_success(sandbox: &Sandbox) {
     let scene = scene(sandbox, Script { says_early: Some(Early::Portal), ..put() });
 
     assert_fails(&scene, 503, "no connection to the upstream lasted");
+}
+
+fn a_refusal_before_the_body_is_the_verdict_and_no_link_is_blamed(sandbox: &Sandbox) {
+    for status in [413, 403] {
+        let scene = scene(sandbox, Script { says_early: Some(Early::Refusal(status)), ..put() });
+        let file = scene.file("a.bin", 8 * MIB);
+
+        let (said, text) = scene.finish(scene.curl(&file, "a.bin", &[]));
+
+        assert_eq!(said, status, "{text}\n{}", scene.agent.log());
+        assert_eq!(requests(&scene, "PUT").len(), 1, "one link asked once");
+        assert_eq!(scene.status()["active_link"], "eth0");
+        assert_goes_on(&scene);
+    }
+}
+
+fn a_server_that_signs_the_type_of_the_header_takes_a_file(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { admits: Some(Admission::TypeOfHeader), ..put() });
+
+    upload(&scene, "a.txt", "text/markdown");
+
+    assert_eq!(requests(&scene, "PUT").len(), 1);
+}
+
+fn a_server_that_signs_the_type_of_the_name_takes_a_file_and_the_next_at_once(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { admits: Some(Admission::TypeOfName), ..put() });
+
+    upload(&scene, "a.txt", "text/plain");
+    assert_eq!(requests(&scene, "PUT").len(), 2, "it was tried the other way once");
+    upload(&scene, "b.txt", "text/plain");
+    assert_eq!(requests(&scene, "PUT").len(), 3, "and that is remembered");
+}
+
+fn a_server_that_takes_neither_type_is_asked_twice(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { admits: Some(Admission::Slot), ..put() });
+    let file = scene.file("a.txt", MIB);
+
+    let curl = scene.curl(&file, "a.txt", &["-H", "Content-Type: text/markdown"]);
+    let (status, text) = scene.finish(curl);
+
+    assert_eq!(status, 401, "{text}");
+    assert!(text.contains("the same secret"), "{text}");
+    assert_eq!(requests(&scene, "PUT").len(), 2);
+}
+
+fn a_slot_of_prosody_takes_a_file(sandbox: &Sandbox) {
+    let scene = signing(sandbox, "jwt", Script { admits: Some(Admission::Slot), ..put() });
+
+    upload(&scene, "0ea8c1b5-7d5c/a b.txt", "text/plain");
+}
+
+fn a_form_is_taken_on_its_receipt(sandbox: &Sandbox) {
+    let scene = signing(sandbox, "bearer", Script { admits: Some(Admission::Form), ..put() });
+
+    upload(&scene, "a.txt", "text/plain");
+
+    assert_eq!(requests(&scene, "POST").len(), 1);
+    assert_eq!(requests(&scene, "HEAD").len(), 0, "the receipt is the proof");
+}
+
+/// A scene whose agent signs so.
+fn signing(sandbox: &Sandbox, token: &str, script: Script) -> Scene {
+    let (upstream, config) =
+        (Upstream::Scripted(script), format!("upstream.token = \"{token}\"\n"));
+    Scene::new(sandbox, Setup { upstream, protocol: "put", config, ..Setup::default() })
+}
+
+/// Uploads a small file of that name and type.
+fn upload(scene: &Scene, name: &str, content_type: &str) {
+    let file = scene.file("small.bin", 300_000);
+    if let Some((folder, _)) = name.rsplit_once('/') {
+        std::fs::create_dir_all(scene.stored(folder)).unwrap();
+    }
+    let header = format!("Content-Type: {content_type}");
+
+    let curl = scene.curl(&file, &name.replace(' ', "%20"), &["-H", &header]);
+    let (status, text) = scene.finish(curl);
+
+    assert_eq!(status, 201, "{text}\n{}", scene.agent.log());
+    scene.assert_stored(&file, name);
 }
 
 fn whatever_links_and_server_do_together_the_file_arrives(sandbox: &Sandbox) {

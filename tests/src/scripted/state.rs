@@ -157,6 +157,13 @@ impl State {
         self.asked.push(Asked { at: baton_lab::now(), connection, what, refused });
     }
 
+    /// The request that was noted last was refused on its merits.
+    pub(super) fn note_refusal(&mut self, status: u16) {
+        if let Some(asked) = self.asked.last_mut() {
+            asked.refused = Some(status);
+        }
+    }
+
     /// A connection ended.
     pub(super) fn close(&mut self, id: u64, script: &Script) {
         self.open.remove(&id);

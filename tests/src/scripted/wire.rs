@@ -90,6 +90,17 @@ impl Wire {
         })
     }
 
+    /// Answers with a body.
+    pub(super) fn answer_with(&mut self, status: u16, kind: &str, body: &[u8]) -> io::Result<()> {
+        self.answer(|out| {
+            Head::response(out, status)
+                .header("Content-Type", kind)
+                .body_length(body.len() as u64)
+                .finish()
+        })?;
+        self.stream.write_all(body)
+    }
+
     /// Ends it both ways, whatever the client still sends.
     pub(super) fn cut(&self) {
         let _ = self.stream.shutdown(Shutdown::Both);
