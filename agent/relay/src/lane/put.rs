@@ -23,7 +23,7 @@ pub(super) struct Put {
     /// A try before this one has written the whole body.
     is_repeat: bool,
     /// What is still to follow the file, where that is part of a form.
-    end: Option<heapless::String<64>>,
+    end: Option<[u8; 40]>,
 }
 
 /// How far a PUT has come.
@@ -153,7 +153,7 @@ impl Put {
                 expect_continue: false,
             };
             out.refill(|out| self.put.post(out, &peer, &form))?;
-            self.end = Some(form.end().as_str().try_into().expect("a boundary has 32 digits"));
+            self.end = Some(form.end());
         } else {
             let target = signed.target(&lane.path(&transfer.name));
             let length = transfer.total;
@@ -167,7 +167,7 @@ impl Put {
     fn end_form(&mut self, out: &mut Outbox) -> Result<Option<Range<u64>>, Failure> {
         let Some(end) = self.end.take() else { return Ok(None) };
         out.refill(|out| {
-            out[..end.len()].copy_from_slice(end.as_bytes());
+            out[..end.len()].copy_from_slice(&end);
             Ok(end.len())
         })?;
         self.put.wrote_body(end.len() as u64);
