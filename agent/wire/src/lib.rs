@@ -14,6 +14,7 @@ pub mod chunked;
 pub mod credential;
 pub mod http;
 pub mod media;
+pub mod multipart;
 pub mod percent;
 pub mod put;
 pub mod resumable;

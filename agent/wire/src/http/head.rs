@@ -159,6 +159,12 @@ impl<'a> ResponseHead<'a> {
 }
 
 impl<'a> Headers<'a> {
+    /// Fields that passed [`collect`], without a line before them; of anything else, nothing
+    /// useful.
+    pub(crate) const fn view(fields: &'a [u8]) -> Self {
+        Self(fields)
+    }
+
     /// Name and value of every field; values are without the white space around them.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a [u8])> + Clone {
         self.0.split(|&byte| byte == b'\n').filter_map(|line| {
