@@ -5,8 +5,11 @@ mod outcome;
 pub use outcome::{Interim, Outcome};
 
 use super::{CONTENT_TYPE, Interop, count, is_complete};
-use crate::http::{Framing, Method, RequestHead, disposition};
-use crate::percent::MAX_NAME;
+use crate::{
+    http::{Framing, Method, RequestHead, disposition},
+    percent::MAX_NAME,
+    tus::Metadata,
+};
 use core::fmt;
 use heapless::String;
 
@@ -37,6 +40,8 @@ pub struct Create<'a> {
     /// Its media type.
     pub filetype: Option<&'a str>,
     disposition: Option<&'a [u8]>,
+    /// tus-js-client names the file in tus's way in this protocol, too.
+    metadata: Option<&'a [u8]>,
 }
 
 /// The next bytes of an upload.
@@ -105,12 +110,14 @@ impl<'a> Create<'a> {
             complete,
             filetype: headers.text("Content-Type"),
             disposition: headers.get("Content-Disposition"),
+            metadata: headers.get("Upload-Metadata"),
         })
     }
 
     /// The file's name, unchecked, where the client tells it.
     pub fn filename(&self) -> Option<String<MAX_NAME>> {
-        disposition::filename(self.disposition?)
+        let in_metadata = || Metadata::parse(self.metadata?).ok()?.filename;
+        self.disposition.and_then(disposition::filename).or_else(in_metadata)
     }
 }
 
