@@ -10,6 +10,7 @@ pub mod disposition;
 mod error;
 pub mod head;
 mod method;
+pub(crate) mod parameter;
 pub mod server;
 pub mod write;
 

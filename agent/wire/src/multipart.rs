@@ -4,11 +4,9 @@
 //! The bytes of a part are sub-slices of what was fed. Only where a delimiter was begun at the end
 //! of one input and turns out to be none in the next, they are told from the parser's own copy.
 
-mod parameter;
+pub use crate::http::parameter::Parameter;
 
-pub use parameter::Parameter;
-
-use crate::http::{Headers, head::collect};
+use crate::http::{Headers, head::collect, parameter};
 use core::fmt;
 use heapless::Vec;
 

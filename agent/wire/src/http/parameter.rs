@@ -10,6 +10,11 @@ pub struct Parameter<'a> {
 }
 
 impl<'a> Parameter<'a> {
+    /// As it stands, escapes and all.
+    pub(super) const fn raw(&self) -> &'a str {
+        self.text
+    }
+
     /// The characters that it means. A backslash in quotes stands for what it escapes only before
     /// `"` and `\`: some clients send Windows paths.
     pub fn chars(&self) -> impl Iterator<Item = char> + 'a {
@@ -41,7 +46,7 @@ impl fmt::Display for Parameter<'_> {
 }
 
 /// The first parameter `name` behind a value; none from the first that is broken on.
-pub(super) fn find<'a>(value: &'a str, name: &str) -> Option<Parameter<'a>> {
+pub(crate) fn find<'a>(value: &'a str, name: &str) -> Option<Parameter<'a>> {
     let mut rest = value.split_once(';')?.1;
     loop {
         let (key, after) = rest.split_once('=')?;
