@@ -2,7 +2,7 @@
 
 use baton_wire::{
     http::{self, Drain, Head, RequestHead, ServerEvent},
-    tus::server::Outcome,
+    resumable::{Interim, Interop},
 };
 use core::{fmt, ops::Range, time::Duration};
 use std::{io, time::SystemTime};
@@ -36,6 +36,8 @@ pub(crate) struct Conn {
     http: Box<http::Server<HEAD>>,
     input: Box<[u8]>,
     unread: Range<usize>,
+    /// An offered answer that the kernel has not taken yet, or a part of it.
+    unsent: Vec<u8>,
     idle_timeout: Duration,
     leaving: watch::Receiver<bool>,
     /// An answer to the request has begun.
@@ -66,6 +68,7 @@ impl Conn {
             http: Box::default(),
             input: vec![0; BLOCK].into(),
             unread: 0..0,
+            unsent: Vec::new(),
             idle_timeout,
             leaving,
             answered: false,
@@ -153,12 +156,46 @@ impl Conn {
         if is_head { Ok(()) } else { self.send(text.as_bytes()).await }
     }
 
-    /// Sends an answer of tus; none of these has a body.
-    pub(crate) async fn answer_tus(&mut self, outcome: &Outcome<'_>) -> Result<(), Gone> {
+    /// Sends an answer that `write` writes whole; it is told whether another request may follow.
+    pub(crate) async fn answer_with(
+        &mut self,
+        write: impl FnOnce(&mut [u8], bool) -> Result<usize, http::Unfit>,
+    ) -> Result<(), Gone> {
         let keep_alive = self.keep_alive();
         let mut out = [0; ANSWER];
-        let length = outcome.write(&mut out, keep_alive)?;
+        let length = write(&mut out, keep_alive)?;
         self.send(&out[..length]).await
+    }
+
+    /// Says something before the answer.
+    pub(crate) async fn send_interim(
+        &mut self,
+        interim: &Interim<'_>,
+        interop: Interop,
+    ) -> Result<(), Gone> {
+        let mut out = [0; ANSWER];
+        let length = interim.write(&mut out, interop)?;
+        self.send(&out[..length]).await
+    }
+
+    /// The same without waiting, or not at all while the client does not read: it may be one that
+    /// reads only once it has sent everything.
+    pub(crate) fn offer_interim(
+        &mut self,
+        interim: &Interim<'_>,
+        interop: Interop,
+    ) -> Result<(), Gone> {
+        if self.unsent.is_empty() {
+            let mut out = [0; ANSWER];
+            let length = interim.write(&mut out, interop)?;
+            self.unsent.extend(&out[..length]);
+        }
+        match self.stream.try_write(&self.unsent) {
+            Ok(count) => drop(self.unsent.drain(..count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// Sends an answer's head; `length` bytes are to follow, unless the request is a HEAD.
@@ -190,6 +227,10 @@ impl Conn {
 
     /// Sends bytes as they are.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        if !self.unsent.is_empty() {
+            timeout(self.idle_timeout, self.stream.write_all(&self.unsent)).await??;
+            self.unsent.clear();
+        }
         Ok(timeout(self.idle_timeout, self.stream.write_all(bytes)).await??)
     }
 
@@ -266,3 +307,6 @@ impl fmt::Display for Gone {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

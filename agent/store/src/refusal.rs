@@ -7,6 +7,7 @@ use crate::{
     info::State,
     name::NameError,
     quota::OverQuota,
+    receive::Halt,
     upload::{Refused, WriteError},
     uploads::{AppendError, Failure},
 };
@@ -167,6 +168,15 @@ impl From<tus::server::Refusal> for Refusal {
             R::Version => this.with("Tus-Version", tus::VERSION),
             R::Method => this.with("Allow", "OPTIONS, POST, HEAD, PATCH, DELETE"),
             R::Number | R::Metadata(_) | R::ContentType | R::Checksum | R::Concatenation => this,
+        }
+    }
+}
+
+impl From<Halt> for Stop {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Conflict { stored } => Self::Refused(Refusal::conflict(stored)),
+            Halt::Stop(stop) => stop,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     conn::{Conn, Gone},
-    options::{Options, Secret},
+    options::{Options, Secret, Sync},
     refusal::Stop,
+    resumable,
     storage::Storage,
 };
-use baton_wire::tus;
+use baton_wire::{http::RequestHead, resumable::Interop, tus};
 use std::rc::Rc;
 
 /// Everything that connections share.
@@ -15,7 +16,25 @@ pub(crate) struct Service<S> {
     pub(crate) secret: Secret,
     pub(crate) tus_path: String,
     pub(crate) max: u64,
+    pub(crate) progress_step: u64,
 }
+
+/// A protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// PUT, GET and HEAD of files.
+    File,
+    /// tus 1.0
+    Tus,
+    /// The IETF's resumable uploads.
+    Resumable,
+}
+
+/// After how many bytes progress is told: a window is 128 KiB or more, and must not starve.
+const PROGRESS: u64 = 64 << 10;
+
+/// The same where bytes are flushed to the disk before.
+const FLUSHED_PROGRESS: u64 = 1 << 20;
 
 impl<S: Storage> Service<S> {
     /// Serves `storage`.
@@ -25,6 +44,10 @@ impl<S: Storage> Service<S> {
             secret: options.secret.clone(),
             tus_path: options.tus_path.clone(),
             max: options.max_upload_size,
+            progress_step: match options.sync {
+                Sync::Completion => PROGRESS,
+                Sync::Always => FLUSHED_PROGRESS,
+            },
         }
     }
 
@@ -44,11 +67,33 @@ impl<S: Storage> Service<S> {
         conn.close(gone).await;
     }
 
+    /// In which words a request speaks.
+    fn dialect(&self, head: &RequestHead<'_>) -> Dialect {
+        let (path, _) = head.path_and_query();
+        if !self.is_where_uploads_live(path) {
+            return if resumable::is_meant(head) { Dialect::Resumable } else { Dialect::File };
+        }
+        let in_folder = path.strip_prefix(&self.tus_path).unwrap_or_default();
+        let says_tus = head.headers.get("Tus-Resumable").is_some();
+        let says_draft = Interop::of(head.headers).is_some() || resumable::is_meant(head);
+        match in_folder.starts_with(resumable::FOLDER) || (says_draft && !says_tus) {
+            true => Dialect::Resumable,
+            false => Dialect::Tus,
+        }
+    }
+
+    /// Whether a path is that of uploads, not of files.
+    pub(crate) fn is_where_uploads_live(&self, path: &str) -> bool {
+        path.starts_with(&self.tus_path) || path == self.tus_path.trim_end_matches('/')
+    }
+
     async fn handle(&self, conn: &mut Conn) -> Result<(), Gone> {
-        let (path, _) = conn.head().path_and_query();
-        let is_tus =
-            path.starts_with(&self.tus_path) || path == self.tus_path.trim_end_matches('/');
-        let done = if is_tus { self.tus(conn).await } else { self.file(conn).await };
+        let dialect = self.dialect(&conn.head());
+        let done = match dialect {
+            Dialect::Tus => self.tus(conn).await,
+            Dialect::Resumable => self.resumable(conn).await,
+            Dialect::File => self.file(conn).await,
+        };
         let refusal = match done {
             Ok(()) => return Ok(()),
             Err(Stop::Gone(gone)) => return Err(gone),
@@ -60,7 +105,7 @@ impl<S: Storage> Service<S> {
             if let Some((name, value)) = refusal.header {
                 head = head.header(name, value);
             }
-            head.maybe("Tus-Resumable", is_tus.then_some(tus::VERSION))
+            head.maybe("Tus-Resumable", (dialect == Dialect::Tus).then_some(tus::VERSION))
         })
         .await
     }

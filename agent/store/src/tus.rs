@@ -5,13 +5,11 @@ use crate::{
     conn::{Conn, Gone, date, unix_s},
     file::length,
     id::Id,
-    info::State,
     name::Name,
     refusal::{Refusal, Stop},
     service::Service,
-    storage::{Appender, New, Storage},
-    upload::{Intent, Refused, Upload, WriteError},
-    uploads::AppendError,
+    storage::{New, Storage},
+    upload::{Intent, Upload},
     user::User,
 };
 use baton_wire::{
@@ -51,7 +49,7 @@ impl<S: Storage> Service<S> {
             Request::Append(append) => self.append(conn, &upload, &append).await,
             Request::Terminate => {
                 self.storage.remove(&upload).await?;
-                Ok(conn.answer_tus(&Outcome::Terminated).await?)
+                Ok(self.say_tus(conn, &Outcome::Terminated).await?)
             }
             Request::Create(_) => {
                 let refusal = Refusal::new(405, "an upload is not created in another");
@@ -60,8 +58,12 @@ impl<S: Storage> Service<S> {
         }
     }
 
+    async fn say_tus(&self, conn: &mut Conn, outcome: &Outcome<'_>) -> Result<(), Gone> {
+        conn.answer_with(|out, keep_alive| outcome.write(out, keep_alive)).await
+    }
+
     async fn options(&self, conn: &mut Conn) -> Result<(), Stop> {
-        Ok(conn.answer_tus(&Outcome::Options { max_size: Some(self.max) }).await?)
+        Ok(self.say_tus(conn, &Outcome::Options { max_size: Some(self.max) }).await?)
     }
 
     fn permit(
@@ -98,7 +100,7 @@ impl<S: Storage> Service<S> {
         let location = format!("{}{}", self.tus_path, upload.id);
         let expires = Some(date(self.storage.expires(&upload)));
         let created = Outcome::Created { location: &location, offset, expires };
-        Ok(conn.answer_tus(&created).await?)
+        Ok(self.say_tus(conn, &created).await?)
     }
 
     /// Takes the bytes that come with the creation, and ends an upload that is whole with them.
@@ -109,7 +111,7 @@ impl<S: Storage> Service<S> {
         body: Option<u64>,
     ) -> Result<u64, Stop> {
         if body != Some(0) {
-            self.receive(conn, upload, Intent { offset: 0, body, declares: None }).await?;
+            self.receive(conn, upload, Intent { offset: 0, body, declares: None }, None).await?;
         }
         Ok(self.storage.settle(upload).await?)
     }
@@ -118,7 +120,7 @@ impl<S: Storage> Service<S> {
         let offset = self.storage.settle(upload).await?;
         let expires = Some(date(self.storage.expires(upload)));
         let length = upload.length.get();
-        Ok(conn.answer_tus(&Outcome::Offset { offset, length, expires }).await?)
+        Ok(self.say_tus(conn, &Outcome::Offset { offset, length, expires }).await?)
     }
 
     async fn append(
@@ -132,68 +134,11 @@ impl<S: Storage> Service<S> {
         }
         let body = length(append.content);
         let declares = append.declared_length;
-        let offset =
-            self.receive(conn, upload, Intent { offset: append.offset, body, declares }).await?;
+        let intent = Intent { offset: append.offset, body, declares };
+        let offset = self.receive(conn, upload, intent, None).await?;
         self.storage.settle(upload).await?;
         let expires = Some(date(self.storage.expires(upload)));
-        Ok(conn.answer_tus(&Outcome::Appended { offset, expires }).await?)
-    }
-
-    /// Takes the bytes of one request, as they come; the offset behind the last of them.
-    async fn receive(
-        &self,
-        conn: &mut Conn,
-        upload: &Rc<Upload>,
-        intent: Intent,
-    ) -> Result<u64, Stop> {
-        let turn = match self.storage.append(upload, intent).await {
-            Err(AppendError::Refused(Refused::Offset)) => {
-                let offset = self.storage.settle(upload).await?;
-                return Err(Refusal::conflict(offset).into());
-            }
-            begun => begun?,
-        };
-        conn.invite_body().await?;
-        let written = write_body(conn, &turn).await?;
-        let reached = turn.reached();
-        drop(turn);
-        match written {
-            Ok(()) => Ok(reached),
-            Err(WriteError::TooLarge) => Err(Refusal::too_large().into()),
-            Err(WriteError::OverQuota(over)) => {
-                let offset = self.storage.settle_at(upload, reached).await?;
-                Err(Refusal::from(over).with("Upload-Offset", offset).into())
-            }
-            Err(WriteError::Io(error)) => {
-                let offset = self.storage.settle_at(upload, reached).await?;
-                Err(Refusal::from(error).with("Upload-Offset", offset).into())
-            }
-            Err(WriteError::Fenced) => match upload.state.get() {
-                State::Growing | State::Placed => {
-                    tracing::info!(upload = %upload.id.brief(), reached, "another took over");
-                    let offset = self.storage.settle_at(upload, reached).await?;
-                    Err(Refusal::conflict(offset).into())
-                }
-                ended @ (State::Refused | State::Expired) => Err(Refusal::ended(ended).into()),
-            },
-        }
-    }
-}
-
-/// Writes the body of the request on `conn` as it comes, until its end or until it may not.
-async fn write_body(conn: &mut Conn, turn: &impl Appender) -> Result<Result<(), WriteError>, Gone> {
-    loop {
-        let bytes = tokio::select! {
-            biased;
-            () = turn.lost() => return Ok(Err(WriteError::Fenced)),
-            piece = conn.body() => match piece? {
-                Some(bytes) => bytes,
-                None => return Ok(Ok(())),
-            },
-        };
-        if let Err(error) = turn.write(bytes).await {
-            return Ok(Err(error));
-        }
+        Ok(self.say_tus(conn, &Outcome::Appended { offset, expires }).await?)
     }
 }
 

@@ -9,6 +9,7 @@ mod keeping;
 mod log;
 mod put;
 mod restart;
+mod resumable;
 mod support;
 mod temp;
 mod tus;
