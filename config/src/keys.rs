@@ -4,7 +4,7 @@ use crate::choice::{Auth, ChunkSize, Level, Protocol, Sync, Token, TypeFrom};
 use crate::config::Values;
 use crate::setting::Setting;
 use crate::table::Key;
-use crate::{Bytes, Pattern, Ppm, Secret, SecretError, Url, UrlPath};
+use crate::{Bytes, Pattern, Pin, Ppm, Secret, SecretError, Url, UrlPath};
 use baton_core::Duration;
 use core::net::SocketAddr;
 use std::path::PathBuf;
@@ -67,8 +67,14 @@ section! {
 section! {
     /// `[upstream]`: where uploads go.
     Upstream in "upstream" {
-        /// The file server; a request's path is appended to it.
+        /// The file server, `http://` or `https://`; a request's path is appended to it.
         url: Option<Url> = "";
+        /// File in PEM with the only authorities that may vouch for an `https` server; not set:
+        /// those that the system trusts.
+        ca_file: Option<PathBuf> = "";
+        /// Keys of which an `https` server must have one, as `sha256/BASE64` of RFC 7469; no
+        /// authority, name or date is asked then.
+        pin: Vec<Pin> = "";
         /// How files are carried: `tus`, `put`, or `auto` to ask the server.
         protocol: Protocol = "auto";
         /// Where tus uploads are created.

@@ -22,6 +22,7 @@ mod keys;
 mod links;
 mod others;
 mod pattern;
+mod pin;
 mod report;
 mod secret;
 mod setting;
@@ -41,6 +42,7 @@ pub use keys::{
 };
 pub use links::{Link, Links};
 pub use pattern::Pattern;
+pub use pin::Pin;
 pub use report::{KeyVerdict, Report, Syntax, SyntaxError, Verdict};
 pub use secret::{Secret, SecretError, exposure};
 pub use units::{Bytes, Permille, Ppm};

@@ -3,9 +3,10 @@
 use crate::setting::Setting;
 use core::fmt;
 
-/// An `http://` URL that request paths are appended to.
+/// An `http://` or `https://` URL that request paths are appended to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
+    is_https: bool,
     host: String,
     port: u16,
     base: String,
@@ -17,7 +18,12 @@ impl Url {
         &self.host
     }
 
-    /// The port, 80 if the URL names none.
+    /// `http` or `https`.
+    pub const fn scheme(&self) -> &'static str {
+        if self.is_https { "https" } else { "http" }
+    }
+
+    /// The port, the scheme's own if the URL names none: 80 or 443.
     pub const fn port(&self) -> u16 {
         self.port
     }
@@ -32,13 +38,17 @@ impl Url {
     pub fn authority(&self) -> String {
         let host =
             if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 80 { host } else { format!("{host}:{}", self.port) }
+        if self.port == default_port(self.is_https) {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
     }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.base)
+        write!(f, "{}://{}{}", self.scheme(), self.authority(), self.base)
     }
 }
 
@@ -46,15 +56,11 @@ impl Setting for Url {
     const EXAMPLE: &'static str = "http://203.0.113.10:9000";
 
     fn parse(text: &str) -> Result<Self, &'static str> {
-        let (scheme, rest) =
-            text.split_once("://").ok_or("takes a URL that starts with http://")?;
-        if scheme.eq_ignore_ascii_case("https") {
-            return Err(
-                "https is not in this version: point it at a TLS proxy or tunnel near the upstream",
-            );
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return Err("takes a URL that starts with http://");
+        let wanted = "takes a URL that starts with http:// or https://";
+        let (scheme, rest) = text.split_once("://").ok_or(wanted)?;
+        let is_https = scheme.eq_ignore_ascii_case("https");
+        if !is_https && !scheme.eq_ignore_ascii_case("http") {
+            return Err(wanted);
         }
         let (authority, base) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
@@ -64,12 +70,16 @@ impl Setting for Url {
         if !base.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#')) {
             return Err("takes a path of ASCII without ?, # or spaces: percent-encode it");
         }
-        let (host, port) = split_authority(authority)?;
-        Ok(Self { host: host.to_ascii_lowercase(), port, base: base.to_owned() })
+        let (host, port) = split_authority(authority, default_port(is_https))?;
+        Ok(Self { is_https, host: host.to_ascii_lowercase(), port, base: base.to_owned() })
     }
 }
 
-fn split_authority(authority: &str) -> Result<(&str, u16), &'static str> {
+const fn default_port(is_https: bool) -> u16 {
+    if is_https { 443 } else { 80 }
+}
+
+fn split_authority(authority: &str, default: u16) -> Result<(&str, u16), &'static str> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(v6) => {
             let (host, port) = v6.split_once(']').ok_or("lacks the ] of its IPv6 address")?;
@@ -81,10 +91,10 @@ fn split_authority(authority: &str) -> Result<(&str, u16), &'static str> {
     };
     let is_host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':');
     if host.is_empty() || !host.bytes().all(is_host) {
-        return Err("lacks a host name or address after http://");
+        return Err("lacks a host name or address after ://");
     }
     match port.strip_prefix(':') {
-        None if port.is_empty() => Ok((host, 80)),
+        None if port.is_empty() => Ok((host, default)),
         Some(port) => match port.parse() {
             Ok(0) | Err(_) => Err("takes a port from 1 to 65535"),
             Ok(port) => Ok((host, port)),
@@ -130,12 +140,17 @@ mod tests {
             ("http://203.0.113.10:9000/up//", "203.0.113.10", 9000, "/up", "203.0.113.10:9000"),
             ("HTTP://[2001:db8::1]:81/a/b", "2001:db8::1", 81, "/a/b", "[2001:db8::1]:81"),
             ("http://[::1]", "::1", 80, "", "[::1]"),
+            ("https://example.org/a/", "example.org", 443, "/a", "example.org"),
+            ("HTTPS://example.org:443", "example.org", 443, "", "example.org"),
+            ("https://example.org:80", "example.org", 80, "", "example.org:80"),
+            ("http://example.org:443", "example.org", 443, "", "example.org:443"),
         ] {
             let url = Url::parse(text).unwrap();
+            let scheme = if text.to_lowercase().starts_with("https") { "https" } else { "http" };
 
             assert_eq!((url.host(), url.port(), url.base()), (host, port, base), "{text}");
             assert_eq!(url.authority(), authority);
-            assert_eq!(url.to_string(), format!("http://{authority}{base}"));
+            assert_eq!(url.to_string(), format!("{scheme}://{authority}{base}"));
         }
     }
 
@@ -144,7 +159,8 @@ mod tests {
         for (text, reason) in [
             ("example.org:80", "starts with http://"),
             ("ftp://example.org", "starts with http://"),
-            ("https://example.org", "not in this version"),
+            ("https://", "host name"),
+            ("https://:443", "host name"),
             ("http://", "host name"),
             ("http://:80/", "host name"),
             ("http://a b/", "host name"),
@@ -175,16 +191,17 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_printed_reads_back_the_same(
+            scheme in "https?",
             host in "[a-z][a-z0-9.-]{0,9}|[0-9]{1,3}\\.0\\.0\\.1|\\[fd00::[1-9]\\]",
             port in 1u16..,
             base in "(/[a-z0-9%]{1,4}){0,3}",
         ) {
-            let url = Url::parse(&format!("http://{host}:{port}{base}")).unwrap();
+            let url = Url::parse(&format!("{scheme}://{host}:{port}{base}")).unwrap();
             prop_assert_eq!(Url::parse(&url.to_string()), Ok(url));
         }
 
         #[test]
-        fn no_text_panics(text in "(http://)?\\PC{0,20}") {
+        fn no_text_panics(text in "(https?://)?\\PC{0,20}") {
             let _ = Url::parse(&text);
         }
     }

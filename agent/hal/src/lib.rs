@@ -20,4 +20,4 @@ pub use clock::Clock;
 pub use error::{Error, ErrorKind};
 pub use links::{Facts, LinkChange, LinkName, Links};
 pub use spool::{Segment, Segments};
-pub use transport::{Stream, StreamInfo, Transport};
+pub use transport::{Handshakes, Stream, StreamInfo, Transport};

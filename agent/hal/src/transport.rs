@@ -54,7 +54,8 @@ pub trait Stream {
     /// Reads what is there. `Ok(None)`: nothing now. `Ok(Some(0))`: the peer closed.
     fn try_read(&self, buf: &mut [u8]) -> Result<Option<usize>, Self::Error>;
 
-    /// Writes what fits now. `Ok(None)`: nothing does.
+    /// Writes what fits now. `Ok(None)`: nothing does, and the next write begins with the same
+    /// bytes: a stream that encrypts may have begun to send them.
     fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, Self::Error>;
 
     /// What the transport knows; `None` where it can't tell.
@@ -79,4 +80,18 @@ pub trait Transport {
     /// Waits as long as the transport does: the caller bounds it. Dropping the call abandons the
     /// attempt.
     async fn connect(&self, link: &str) -> Result<Self::Stream, Self::Error>;
+
+    /// Handshakes so far; `None`: its streams are not encrypted.
+    fn handshakes(&self) -> Option<Handshakes> {
+        None
+    }
+}
+
+/// How many streams were encrypted, by what that took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handshakes {
+    /// With certificates and their signatures.
+    pub full: u32,
+    /// By what was agreed on in an earlier one.
+    pub resumed: u32,
 }

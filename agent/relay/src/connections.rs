@@ -58,18 +58,36 @@ impl<T: Transport + 'static> Hub<T> {
         let before = self.clock.now();
         match tokio::time::timeout(timeout, self.transport.connect(&name)).await {
             Ok(Ok(stream)) => {
-                self.observe(
-                    link,
-                    Observation::Connected { rtt: self.clock.now().saturating_since(before) },
-                );
+                self.distrust[usize::from(link.0)].take();
+                // Looking up a name and agreeing on keys take longer than a round trip.
+                let measured = stream.info().map(|info| info.srtt).filter(|rtt| !rtt.is_zero());
+                let rtt = measured.unwrap_or_else(|| self.clock.now().saturating_since(before));
+                self.observe(link, Observation::Connected { rtt });
                 Ok(Rc::new(stream))
             }
             Ok(Err(error)) => {
                 tracing::debug!(link = name, %error, "connect");
+                if error.kind() == ErrorKind::Untrusted {
+                    self.distrust(link, &name, error.to_string());
+                }
                 Err(self.blame(link, &error))
             }
             Err(_) => Err(Failure::TimedOut),
         }
+    }
+
+    /// Whatever answers over `link` is not the upstream, and nothing is sent to it.
+    fn distrust(self: &Rc<Self>, link: LinkId, name: &str, why: String) {
+        let known = self.distrust[usize::from(link.0)].replace(Some(why.clone()));
+        if known.as_ref() != Some(&why) {
+            tracing::warn!(link = name, "{why}");
+        }
+        self.observe(link, Observation::Impostor);
+    }
+
+    /// Why what answers is not believed, over the first link of which that is so.
+    pub(crate) fn distrusted(&self) -> Option<String> {
+        self.distrust.iter().find_map(|why| why.borrow().clone())
     }
 
     /// What an error of the transport means for the link and for the attempt.

@@ -58,6 +58,8 @@ pub(crate) struct Hub<T: Transport> {
     pub(crate) sending: Notify,
     /// Whether each link had unacknowledged data when last sampled.
     pub(crate) in_flight: [Cell<bool>; LINKS],
+    /// Why whatever answers over each link is not believed to be the upstream.
+    pub(crate) distrust: [RefCell<Option<String>>; LINKS],
     /// What the log has said last.
     said: RefCell<Said>,
     /// Where LAN clients are served.
@@ -97,6 +99,7 @@ impl<T: Transport + 'static> Hub<T> {
             room: Notify::new(),
             sending: Notify::new(),
             in_flight: Default::default(),
+            distrust: Default::default(),
             said: RefCell::default(),
             listening: RefCell::default(),
             warnings: RefCell::default(),

@@ -27,6 +27,8 @@ mod sampler;
 mod settings;
 mod sign;
 mod spool;
+#[cfg(feature = "tls")]
+mod tls;
 mod transfer;
 mod upstream;
 
@@ -36,3 +38,5 @@ pub use run::{Parts, run};
 pub use settings::{
     LinkSpecs, Protocol, Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings,
 };
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsClient, TlsError, TlsStream, Trust, TrustError};

@@ -45,8 +45,8 @@ fn patience<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Duration 
     usual.max(core.policy().links.probe_timeout)
 }
 
-/// A handshake, a question, and one of them lost.
-const ROUND_TRIPS: u32 = 3;
+/// A handshake of TCP and one of TLS, a question, and one of them lost.
+const ROUND_TRIPS: u32 = 5;
 
 /// Whether the upstream answered (`false`: something else did).
 async fn ask<T: Transport + 'static>(

@@ -33,6 +33,14 @@ struct Upstream {
     /// `null` until a link has reached it.
     protocol: Option<&'static str>,
     fenced: bool,
+    /// `null` without TLS.
+    handshakes: Option<Handshakes>,
+}
+
+#[derive(Serialize)]
+struct Handshakes {
+    full: u32,
+    resumed: u32,
 }
 
 #[derive(Serialize)]
@@ -108,9 +116,13 @@ pub(crate) fn status<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Status {
         uptime_s: hub.clock.now().saturating_since(Instant::from_millis(1000)).as_secs(),
         listen: hub.listening.borrow().iter().map(ToString::to_string).collect(),
         upstream: Upstream {
-            url: format!("http://{}{}", upstream.authority, upstream.base),
+            url: format!("{}://{}{}", upstream.scheme, upstream.authority, upstream.base),
             protocol: spoken.map(|spoken| spoken.name()),
             fenced: spoken.is_some_and(|spoken| spoken.resume() == baton_core::Resume::Fenced),
+            handshakes: hub
+                .transport
+                .handshakes()
+                .map(|made| Handshakes { full: made.full, resumed: made.resumed }),
         },
         active_link: name(core.links().active()),
         override_link: name(core.links().override_link()),
@@ -178,7 +190,7 @@ pub(crate) fn links<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Link> {
                 score: view.score,
                 metered: view.spec.metered,
                 suspicion_ms: ms(view.threshold),
-                trouble: facts.trouble.clone(),
+                trouble: facts.trouble.clone().or_else(|| hub.distrust[index].borrow().clone()),
             })
         })
         .collect()

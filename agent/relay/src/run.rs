@@ -194,6 +194,7 @@ impl<T: Transport + 'static> Hub<T> {
             self.observe(link, Observation::Vanished);
             self.connections.forget(link);
             self.facts.borrow_mut()[usize::from(link.0)] = None;
+            self.distrust[usize::from(link.0)].take();
         }
     }
 

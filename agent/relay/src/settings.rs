@@ -47,6 +47,8 @@ pub struct Rules {
 /// Where uploads go, and how.
 #[derive(Clone, Debug)]
 pub struct UpstreamSettings {
+    /// `http` or `https`, for people: what it means is the transport's.
+    pub scheme: &'static str,
     /// `host:port`, as in the Host header.
     pub authority: String,
     /// Path prefix, without a trailing slash.

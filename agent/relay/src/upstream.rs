@@ -121,6 +121,7 @@ mod tests {
 
     fn upstream(protocol: Protocol) -> Upstream {
         Upstream::new(&UpstreamSettings {
+            scheme: "http",
             authority: "files.example".into(),
             base: String::new(),
             protocol,

@@ -25,6 +25,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
             .spool_size
             .map_or_else(|| quarter_of_free(spool_dir), |size| size.0),
         upstream: UpstreamSettings {
+            scheme: url.scheme(),
             authority: url.authority(),
             base: url.base().to_owned(),
             protocol: match config.upstream.protocol {

@@ -9,6 +9,7 @@ mod draw;
 mod failure;
 mod snapshot;
 mod table;
+mod tls;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -177,7 +177,8 @@ impl<T: Transport + 'static> Intake<T> {
             Stage::Ended { verdict, .. } => return verdict.clone(),
         };
         let Some(transfer) = transfer else { return core::future::pending().await };
-        let verdict = settle(transfer.concluded().await, &transfer);
+        let verdict = settle(transfer.concluded().await, &transfer)
+            .map_err(|refusal| refusal.because(self.hub.distrusted()));
         self.end(verdict.clone());
         verdict
     }
@@ -232,7 +233,8 @@ async fn vacancy<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Result<(UploadId, 
     };
     let text = "no link reaches the upstream, or the agent is full: try later";
     let found = tokio::time::timeout(hold, wait).await;
-    found.map_err(|_| Refusal::new(503, text))?.ok_or(Refusal::Gone)
+    let stuck = |_| Refusal::new(503, text).because(hub.distrusted());
+    found.map_err(stuck)?.ok_or(Refusal::Gone)
 }
 
 /// The core takes charge of an upload.

@@ -26,6 +26,14 @@ impl Refusal {
         Self::new(403, why)
     }
 
+    /// Where nothing reached the upstream, what stands there instead.
+    pub(super) fn because(self, why: Option<String>) -> Self {
+        match (self, why) {
+            (Self::Status(503, text), Some(why)) => Self::Status(503, format!("{text}\n{why}")),
+            (refusal, _) => refusal,
+        }
+    }
+
     /// Answers, with what the protocol has in each of its answers; whether the connection goes on.
     pub(super) async fn answer(
         &self,

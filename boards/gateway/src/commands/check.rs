@@ -3,6 +3,7 @@
 use super::{print, settings};
 use crate::cli::Globals;
 use crate::failure::Failure;
+use crate::tls;
 
 /// `baton check`.
 pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
@@ -16,6 +17,9 @@ pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
     let secret_file = report.config.as_ref().and_then(|c| c.security.secret_file.as_deref());
     if let Some(advice) = secret_file.and_then(baton_config::exposure) {
         eprintln!("baton: {advice}");
+    }
+    if let Some(config) = &report.config {
+        tls::client(config)?;
     }
     match report.mistakes() {
         0 => Ok(()),

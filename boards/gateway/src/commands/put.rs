@@ -107,6 +107,11 @@ impl Target {
             Failure::Usage(format!("--to {url}: {}", why.map_or("takes a URL", String::as_str)))
         };
         let url = report.config.as_ref().and_then(|c| c.upstream.url.clone()).ok_or_else(wrong)?;
+        if url.scheme() == "https" {
+            return Err(Failure::Usage(format!(
+                "--to {url}: https goes through an agent: set it as [upstream] url, and leave --to out"
+            )));
+        }
         let scheme = match args.scheme {
             Some(scheme) => scheme,
             None => configured_scheme(settings::config(globals)?.upstream.token),

@@ -4,6 +4,7 @@ use super::{logging, reload, settings, stop};
 use crate::assembly;
 use crate::cli::Globals;
 use crate::failure::Failure;
+use crate::tls;
 use baton_config::Config;
 use baton_hal::{Links, Transport};
 use baton_hal_linux::{
@@ -40,7 +41,7 @@ pub(crate) async fn agent(
     let links =
         NetlinkLinks::new(links_options(config, family)).map_err(|e| Failure::No(e.to_string()))?;
     let network = links.network();
-    let transport = BoundTransport::new(
+    let bound = BoundTransport::new(
         network.clone(),
         TransportOptions {
             family,
@@ -50,6 +51,7 @@ pub(crate) async fn agent(
             ..TransportOptions::new(upstream.host(), upstream.port())
         },
     );
+    let transport = tls::secured(bound, config)?;
     let warnings: Vec<String> = capabilities(&network, &[])
         .into_iter()
         .filter(|capability| !capability.present)
