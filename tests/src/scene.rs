@@ -2,6 +2,7 @@
 
 use crate::names;
 use crate::scripted::{Script, Scripted};
+use crate::secured::{self, Secured};
 use crate::spawn::{Process, TempDir, baton, temp_dir};
 use crate::watch::{sha256_of, wait_until};
 use baton_lab::{Lab, LinkSpec, Rate, Sandbox, Shape, UPSTREAM_V4, UPSTREAM_V6};
@@ -71,15 +72,28 @@ pub struct Setup {
     pub upstream: Upstream,
     /// How the agent finds it.
     pub host: Host,
+    /// Who ends TLS before it, if anybody: then the agent is told an `https` URL.
+    pub tls: Option<Secured>,
     /// `[upstream] protocol`.
     pub protocol: &'static str,
     /// Appended to the agent's configuration: keys as in `relay.hold = "3s"`, then sections. They
     /// go before what every scene has.
     pub config: String,
+    /// Added to the agent's environment.
+    pub environment: Vec<(&'static str, String)>,
     /// Congestion control of both ends.
     pub congestion_control: &'static str,
     /// Seeds the emulator.
     pub seed: u64,
+}
+
+impl Setup {
+    fn url(&self) -> String {
+        match &self.tls {
+            Some(_) => format!("https://{UPSTREAM_V4}:{}", secured::PORT),
+            None => format!("http://{}", self.host.authority()),
+        }
+    }
 }
 
 impl Default for Setup {
@@ -90,8 +104,10 @@ impl Default for Setup {
             rate: Rate::Bps(40_000_000),
             upstream: Upstream::Store,
             host: Host::V4,
+            tls: None,
             protocol: "tus",
             config: String::new(),
+            environment: Vec::new(),
             congestion_control: "cubic",
             seed: 1,
         }
@@ -108,6 +124,8 @@ pub struct Scene {
     pub scripted: Option<Scripted>,
     /// The agent.
     pub agent: Process,
+    /// Ends TLS before the upstream.
+    _proxy: Option<Process>,
     dir: TempDir,
     setup: Setup,
 }
@@ -146,8 +164,10 @@ impl Scene {
             }
             Upstream::Store | Upstream::Program(_) | Upstream::None => None,
         };
+        let proxy =
+            setup.tls.as_ref().map(|tls| tls.start(&lab, &setup.host.address().to_string()));
         let agent = start_agent(&lab, dir.path(), &setup);
-        let mut scene = Self { lab, upstream, scripted, agent, dir, setup };
+        let mut scene = Self { lab, upstream, scripted, agent, _proxy: proxy, dir, setup };
         scene.wait_for_agent();
         scene
     }
@@ -390,17 +410,17 @@ fn last_of_each(config: &str) -> String {
 fn start_agent(lab: &Lab, dir: &Path, setup: &Setup) -> Process {
     let config = format!(
         "relay.listen = \"192.168.1.1:8080\"\nrelay.spool_dir = \"{dir}\"\nrelay.spool_size = \"1GB\"\n\
-         upstream.url = \"http://{upstream}\"\nupstream.protocol = \"{protocol}\"\n\
+         upstream.url = \"{upstream}\"\nupstream.protocol = \"{protocol}\"\n\
          security.secret_file = \"{dir}/secret\"\ncontrol.socket = \"{dir}/control.sock\"\n\
          links.ignore = [\"lan0\"]\n{more}",
         dir = dir.display(),
-        upstream = setup.host.authority(),
+        upstream = setup.url(),
         protocol = setup.protocol,
         more = setup.config,
     );
     let path = dir.join("baton.toml");
     std::fs::write(&path, last_of_each(&config)).expect("a configuration");
     let mut command = lab.gateway.command(baton().to_str().expect("a path in UTF-8"));
-    command.arg("run").arg("--config").arg(&path);
+    command.arg("run").arg("--config").arg(&path).envs(setup.environment.iter().cloned());
     Process::start(&mut command, dir.join("agent.log")).expect("the agent starts")
 }
