@@ -10,6 +10,9 @@ mod capabilities;
 mod class;
 mod dns;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod links;
 mod netlink;
 mod network;

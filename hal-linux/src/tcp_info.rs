@@ -31,7 +31,7 @@ pub(crate) fn stream_info(socket: &impl AsFd) -> Option<StreamInfo> {
 }
 
 /// What an old kernel leaves out of the end is zero.
-fn parse(info: &[u8]) -> Option<StreamInfo> {
+pub(crate) fn parse(info: &[u8]) -> Option<StreamInfo> {
     let u32_or_zero = |at| u32_at(info, at).unwrap_or(0);
     Some(StreamInfo {
         // The SYN is acknowledged as if it were a byte.

@@ -268,7 +268,7 @@ fn leaf(number: u64) -> String {
     format!("{PREFIX}{number}")
 }
 
-fn encode(entry: &Entry) -> String {
+pub(crate) fn encode(entry: &Entry) -> String {
     let Entry { time_s, mark, user, name } = entry;
     let body = format!("{time_s}\t{mark}\t{}\t{}\t", user.as_str(), name.as_str());
     let check = digest::check(&body);
@@ -276,7 +276,7 @@ fn encode(entry: &Entry) -> String {
 }
 
 /// Reads a line without its end; `None` if it is torn or foreign.
-fn decode(line: &str) -> Option<Entry> {
+pub(crate) fn decode(line: &str) -> Option<Entry> {
     let (body, check) = line.rsplit_once('\t')?;
     let mut parts = body.split('\t');
     let entry = Entry {

@@ -21,6 +21,9 @@ mod digest;
 mod disk;
 mod file;
 mod folder;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod id;
 mod info;
 mod ledger;

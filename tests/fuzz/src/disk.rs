@@ -1,0 +1,95 @@
+//! Files that outlive a crash: each may be torn, damaged, or somebody else's.
+
+use baton_core::spool::{
+    Chain, HEADER, Header, Ledger, MAX_RECORD, Position, Records, Step, crc32c, encode,
+};
+use baton_store::fuzz;
+
+/// What stands beside an upload under way: without and with the right checksum.
+pub(crate) fn upload_info(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    for text in [text.to_owned(), fuzz::sealed_info(text)] {
+        if let Some(again) = fuzz::upload_info(&text) {
+            assert_eq!(fuzz::upload_info(&again).as_ref(), Some(&again));
+        }
+    }
+}
+
+/// A line of the account of what is stored.
+pub(crate) fn ledger(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    for line in [text.to_owned(), fuzz::sealed_line(text)] {
+        if let Some(again) = fuzz::ledger_line(&line) {
+            let again = again.trim_end_matches('\n');
+            assert_eq!(fuzz::ledger_line(again).as_deref().map(str::trim_end), Some(again));
+        }
+    }
+}
+
+const SALT: u64 = 0x5a17;
+
+/// A segment as it is found on the disk.
+pub(crate) fn spool_segment(data: &[u8]) {
+    let salt = match Header::decode(data) {
+        Ok(header) => {
+            assert_eq!(Header::decode(&header.encode()), Ok(header));
+            header.salt
+        }
+        Err(_) => SALT,
+    };
+    walk(data, salt);
+}
+
+/// Payloads behind a length each, in frames that are whole: what is in them is not.
+pub(crate) fn spool_record(data: &[u8]) {
+    let position = Position { chain: 1, index: 0 };
+    let mut segment = Header { position, salt: SALT, first_seq: 0 }.encode().to_vec();
+    let (mut rest, mut seq) = (data, 0);
+    while let Some((&length, tail)) = rest.split_first() {
+        let (payload, tail) = tail.split_at(tail.len().min(usize::from(length)));
+        segment.extend(frame(seq, payload));
+        // The top bit leaves a gap, as a damaged record does.
+        seq += 1 + u32::from(length >> 7);
+        rest = tail;
+    }
+    walk(&segment, SALT);
+}
+
+/// The bytes of a record as `agent/core/src/spool.rs` has them in its table.
+fn frame(seq: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0xb5, 0x0a];
+    frame.extend((payload.len() as u16).to_le_bytes());
+    frame.extend(seq.to_le_bytes());
+    let crc = crc32c(&[&SALT.to_le_bytes(), &frame, payload]);
+    frame.extend(crc.to_le_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// Recovers what there is; each record comes back from its own encoding.
+fn walk(segment: &[u8], salt: u64) {
+    let mut records = Records::new(segment, salt);
+    let (mut chain, mut ledger) = (Chain::new(1, 0), Ledger::default());
+    loop {
+        let at = records.at();
+        match records.step() {
+            Step::End => break,
+            Step::Bad => {
+                if !records.pass_bad() {
+                    break;
+                }
+            }
+            Step::Record { seq, record } => {
+                chain.apply(seq, &record);
+                ledger.apply(seq, &record);
+                let mut buf = vec![0; MAX_RECORD + HEADER];
+                if let Ok(length) = encode(&mut buf[HEADER..], salt, seq, &record) {
+                    let mut again = Records::new(&buf[..HEADER + length], salt);
+                    assert_eq!(again.step(), Step::Record { seq, record });
+                }
+            }
+        }
+        assert!(at < records.at() && records.at() <= segment.len(), "it goes on, to the end");
+    }
+    let _ = chain.standing();
+}
