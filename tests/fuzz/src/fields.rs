@@ -1,7 +1,10 @@
 //! What stands in fields, URLs and tokens.
 
 use crate::servers::assert_comes_back;
-use baton_core::{json::Object, token::jwt};
+use baton_core::{
+    json::Object,
+    token::{jwt, signature},
+};
 use baton_wire::{
     base64, percent,
     sf::{Bare, Dictionary, Integer, Item},
@@ -113,13 +116,42 @@ pub(crate) fn json(data: &[u8]) {
     }
 }
 
-/// A token: none is good that was not signed here.
+/// The secret of the corpora.
+const SECRET: &[u8] = b"sharedsecret";
+
+/// A token: one is good only if it was signed with the secret, and none without a secret.
 pub(crate) fn token(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
-    let mut room = [0; jwt::MAX_CLAIMS];
-    // The secret of `corpus/token`.
-    if let Ok(claims) = jwt::check(b"sharedsecret", text, &mut room) {
-        let _ = claims.allow("slot/a b.jpg", 1_048_576, 1_800_000_000);
-    }
+    let _ = jwt::check(SECRET, text, &mut [0; jwt::MAX_CLAIMS]);
     assert!(jwt::check(b"", text, &mut [0; jwt::MAX_CLAIMS]).is_err());
+}
+
+/// A token's header on one line and its claims on the next, well signed: what they allow they say.
+pub(crate) fn claims(data: &[u8]) {
+    let end = data.iter().position(|&byte| byte == b'\n').unwrap_or(data.len());
+    let (header, claims) = (&data[..end], data.get(end + 1..).unwrap_or_default());
+    let token = signed(header, claims);
+    let mut room = [0; jwt::MAX_CLAIMS];
+    if let Ok(checked) = jwt::check(SECRET, &token, &mut room)
+        && checked.allow("slot/a b.jpg", 1_048_576, 1_800_000_000).is_ok()
+    {
+        let claims: serde_json::Value = serde_json::from_slice(claims).expect("it was read");
+        assert_eq!(claims["filesize"], 1_048_576);
+        assert!(claims["exp"].as_u64() >= Some(1_800_000_000));
+    }
+}
+
+fn signed(header: &[u8], claims: &[u8]) -> String {
+    let signed = format!("{}.{}", url_encoded(header), url_encoded(claims));
+    let hex = signature(SECRET, &signed);
+    let digit = |byte: u8| char::from(byte).to_digit(16).expect("a hexadecimal digit") as u8;
+    let pairs = hex.as_str().as_bytes().chunks(2);
+    let mac: Vec<u8> = pairs.map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();
+    format!("{signed}.{}", url_encoded(&mac))
+}
+
+/// RFC 4648 section 5, without padding.
+fn url_encoded(bytes: &[u8]) -> String {
+    let text = base64::Encoded(bytes).to_string();
+    text.trim_end_matches('=').replace('+', "-").replace('/', "_")
 }

@@ -46,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "tus_metadata", run: fields::tus_metadata },
     Target { name: "json", run: fields::json },
     Target { name: "token", run: fields::token },
+    Target { name: "claims", run: fields::claims },
     Target { name: "uci", run: config::uci },
     Target { name: "toml", run: config::toml },
     Target { name: "netlink", run: kernel::netlink },
