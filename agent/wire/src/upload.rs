@@ -115,7 +115,7 @@ pub enum Answer<'a> {
     Appended {
         /// Bytes that the server has now: within the append, or at its end.
         offset: u64,
-        /// As above.
+        /// As above. Some servers leave the word out after the last append: HEAD has it.
         done: Option<bool>,
     },
     /// The upload is gone, as asked.

@@ -135,7 +135,7 @@ pub struct Refused {
     pub retry_after_s: Option<u32>,
 }
 
-/// Writes requests and reads their answers; see [`crate::tus::Client`] for the manner.
+/// Writes requests and reads their answers; see [`crate::upload::Client`] for the manner.
 pub struct Client<const HEAD: usize = 2048> {
     http: http::Client<HEAD, DEPTH>,
     asked: Deque<Verb, DEPTH>,

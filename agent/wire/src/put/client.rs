@@ -68,7 +68,7 @@ pub struct Found {
     pub sha256: Option<[u8; 32]>,
 }
 
-/// Writes requests and reads their answers; see [`crate::tus::Client`] for the manner.
+/// Writes requests and reads their answers; see [`crate::upload::Client`] for the manner.
 pub struct Client<const HEAD: usize = 2048> {
     http: http::Client<HEAD, DEPTH>,
     asked: Deque<Method, DEPTH>,
