@@ -1,10 +1,12 @@
 //! Who may store what.
 
 use crate::user::{NotAUser, User};
-use baton_core::token::{self, Claim, Scheme};
+use baton_core::token::{self, Claim, Scheme, jwt};
 use baton_wire::{
+    chunked::SIGNATURE,
     credential::{Credential, parameter},
     http::RequestHead,
+    percent,
 };
 use core::fmt;
 
@@ -35,11 +37,30 @@ pub(crate) enum Denied {
     NoLength,
     /// The token is for somebody whose name can't be one.
     User(NotAUser),
+    /// The JSON web token is not for this request.
+    Jwt(jwt::Refusal),
+}
+
+/// The same for requests that hmac-file-server takes with an `X-Signature`, too. It signs the path
+/// of the request and nothing else.
+pub(crate) fn check_signed(
+    secret: &[u8],
+    head: &RequestHead<'_>,
+    wanted: &Wanted<'_>,
+    now_s: u64,
+) -> Result<Option<User>, Denied> {
+    let Some(signature) = head.headers.text(SIGNATURE) else {
+        return check(secret, head, wanted, now_s);
+    };
+    match token::check_signature(secret, signature, head.path_and_query().0) {
+        true => Ok(None),
+        false => Err(Denied::Wrong),
+    }
 }
 
 /// Checks the token that the request shows; whom it names, if anybody. A bearer token is `v2=HEX`, as in a query, or only
-/// the digits (which tell `v`, `v2` and, beside `expires` in the query, `v3` by trying), or
-/// the base64 of hmac-file-server beside `user` and `expiry`.
+/// the digits (which tell `v`, `v2` and, beside `expires` in the query, `v3` by trying), the
+/// base64 of hmac-file-server beside `user` and `expiry`, or a JSON web token of Prosody's.
 pub(crate) fn check(
     secret: &[u8],
     head: &RequestHead<'_>,
@@ -49,6 +70,10 @@ pub(crate) fn check(
     let (_, query) = head.path_and_query();
     match Credential::of(head) {
         None => Err(Denied::Missing),
+        Some(Credential::Query { token, .. }) if is_jwt(token) => {
+            wanted.check_jwt(secret, token, now_s)
+        }
+        Some(Credential::Bearer(token)) if is_jwt(token) => wanted.check_jwt(secret, token, now_s),
         Some(Credential::Query { scheme, token, expires }) => {
             wanted.check(secret, scheme, token, expires, now_s).map(|()| None)
         }
@@ -63,9 +88,10 @@ pub(crate) fn check(
             let user = parameter(query, "user").zip(parameter(query, "expiry"));
             if let Some((user, expiry)) = user {
                 let expiry = expiry.parse().map_err(|_| Denied::Wrong)?;
-                let is_right = token::check_bearer(secret, text, user, expiry);
+                let user = percent::name(&format!("/{user}")).map_err(|_| Denied::Wrong)?;
+                let is_right = token::check_bearer(secret, text, &user, expiry);
                 timely(is_right, expiry, now_s)?;
-                return User::parse(user).map(Some).map_err(Denied::User);
+                return User::parse(&user).map(Some).map_err(Denied::User);
             }
             let check = |scheme| wanted.check(secret, scheme, text, expires(query), now_s);
             match check(Scheme::V3) {
@@ -77,7 +103,20 @@ pub(crate) fn check(
     }
 }
 
+fn is_jwt(token: &str) -> bool {
+    token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
 impl Wanted<'_> {
+    fn check_jwt(&self, secret: &[u8], token: &str, now_s: u64) -> Result<Option<User>, Denied> {
+        let length = self.length.ok_or(Denied::NoLength)?;
+        let mut room = [0; jwt::MAX_CLAIMS];
+        let claims = jwt::check(secret, token, &mut room).map_err(Denied::Jwt)?;
+        claims.allow(self.name, length, now_s).map_err(Denied::Jwt)?;
+        let user = claims.subject().map(|subject| User::parse(&subject.to_string()));
+        user.transpose().map_err(Denied::User)
+    }
+
     fn check(
         &self,
         secret: &[u8],
@@ -130,6 +169,7 @@ impl fmt::Display for Denied {
             Self::Wrong => "the token does not match name, length, type or secret",
             Self::Expired => "the token has expired",
             Self::User(error) => return error.fmt(f),
+            Self::Jwt(refusal) => return refusal.fmt(f),
             Self::NoLength => "the token signs a length: declare it, or use v3",
         })
     }

@@ -6,12 +6,14 @@ use crate::{
     digest,
     digest::Sum,
     folder::{Folder, PlaceError, Placed},
+    gate::Gate,
     id::Id,
     ledger::Tally,
     mark::Mark,
     name::Name,
     options::Options,
-    quota::{Quota, Room},
+    quota::Room,
+    sessions::Sessions,
     shelf::Shelf,
     storage::{Appender, Meta, New, Storage, Stored, Whole},
     upload::{Intent, Turn, Upload, WriteError},
@@ -35,32 +37,35 @@ const BLOCK: u64 = 64 << 10;
 /// A folder, held by one process at a time, and the uploads in it.
 pub(crate) struct Disk {
     shelf: Arc<Shelf>,
-    quota: Rc<Quota>,
+    gate: Rc<Gate>,
     uploads: Uploads,
-    max: u64,
+    sessions: Sessions,
     file_ttl: Option<Duration>,
 }
 
 impl Disk {
     /// Finds the uploads that an earlier process left in `folder`.
     pub(crate) fn open(folder: Folder, options: &Options) -> io::Result<Self> {
-        let (max, file_ttl) = (options.max_upload_size, options.file_ttl);
-        let quota = Rc::new(Quota::new(options.quota_per_user, options.quota_total));
+        let file_ttl = options.file_ttl;
+        let folder = Arc::new(folder);
+        let gate = Rc::new(Gate::new(Arc::clone(&folder), options));
+        let quota = gate.quota();
         let durable = quota.is_limited() || file_ttl.is_some();
-        let shelf = Arc::new(Shelf::open(Arc::new(folder), options.deduplicate, durable)?);
+        let shelf = Arc::new(Shelf::open(folder, options.deduplicate, durable)?);
         if quota.is_limited() {
             let mut tally = Tally::default();
             shelf.review(file_ttl, SystemTime::now(), &mut tally)?;
             tally.kept.iter().for_each(|(user, bytes)| quota.count(user, *bytes));
         }
-        let uploads = Uploads::open(Arc::clone(&shelf), Rc::clone(&quota), options)?;
+        let uploads = Uploads::open(Arc::clone(&shelf), Rc::clone(&gate), options)?;
+        let sessions = Sessions::open(Arc::clone(&shelf), Rc::clone(&gate), options)?;
         tracing::info!(
             dir = %options.dir.display(),
             uploads = uploads.count(),
             counted = quota.used(),
             "serving"
         );
-        Ok(Self { shelf, quota, uploads, max, file_ttl })
+        Ok(Self { shelf, gate, uploads, sessions, file_ttl })
     }
 }
 
@@ -82,9 +87,9 @@ impl Storage for Disk {
     }
 
     async fn whole(&self, new: New) -> Result<Named, Failure> {
-        let room = self.uploads.admit(&new).await?;
+        let room = self.gate.admit(&new).await?;
         let whole = whole::Whole::create(Arc::clone(&self.shelf))?;
-        Ok(Named { whole, new, room, count: 0, max: self.max })
+        Ok(Named { whole, new, room, count: 0, max: self.gate.max })
     }
 
     async fn create(&self, new: New) -> Result<Rc<Upload>, Failure> {
@@ -118,6 +123,11 @@ impl Storage for Disk {
 
     async fn sweep(&self, now: Instant) {
         self.uploads.sweep(now).await;
+        self.sessions.sweep(now).await;
+    }
+
+    fn sessions(&self) -> Option<&Sessions> {
+        Some(&self.sessions)
     }
 
     async fn tidy(&self, now: SystemTime) {
@@ -128,7 +138,7 @@ impl Storage for Disk {
             Ok((tally, reviewed.and_then(|()| shelf.tidy())))
         });
         let savings = reviewed.await.and_then(|(tally, savings)| {
-            tally.dropped.iter().for_each(|(user, bytes)| self.quota.free(user, *bytes));
+            tally.dropped.iter().for_each(|(user, bytes)| self.gate.quota().free(user, *bytes));
             savings
         });
         match savings {

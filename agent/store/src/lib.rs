@@ -15,15 +15,18 @@
 
 mod auth;
 mod blocking;
+mod chunked;
 mod conn;
 mod contents;
 mod digest;
 mod disk;
 mod file;
 mod folder;
+mod form;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub mod fuzz;
+mod gate;
 mod id;
 mod info;
 mod ledger;
@@ -36,6 +39,8 @@ mod refusal;
 mod resumable;
 mod serve;
 mod service;
+mod session;
+mod sessions;
 mod shelf;
 mod storage;
 mod tus;

@@ -30,6 +30,8 @@ pub struct Options {
     pub quota_total: Option<u64>,
     /// How often stored files are looked through at least.
     pub tidy_every: Duration,
+    /// The chunks of hmac-file-server's sessions, in bytes.
+    pub chunk_size: u64,
     /// Connections served at once. More wait in the kernel's queue until one ends.
     pub max_connections: usize,
     /// A connection on which nothing moves for this long is closed.
@@ -53,6 +55,8 @@ impl Options {
             file_ttl: None,
             quota_per_user: None,
             quota_total: None,
+            // What hmac-file-server gives.
+            chunk_size: 5 << 20,
             tidy_every: Duration::from_secs(3600),
             max_connections: 256,
             idle_timeout: Duration::from_secs(60),

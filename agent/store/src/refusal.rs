@@ -11,7 +11,7 @@ use crate::{
     upload::{Refused, WriteError},
     uploads::{AppendError, Failure},
 };
-use baton_wire::{put, tus};
+use baton_wire::{chunked, multipart, put, tus};
 use std::io;
 
 /// A no, and the one line of text that tells the client why.
@@ -178,6 +178,25 @@ impl From<Halt> for Stop {
             Halt::Conflict { stored } => Self::Refused(Refusal::conflict(stored)),
             Halt::Stop(stop) => stop,
         }
+    }
+}
+
+impl From<chunked::Refusal> for Refusal {
+    fn from(refusal: chunked::Refusal) -> Self {
+        let this = Self::new(refusal.status(), refusal);
+        match refusal {
+            chunked::Refusal::Method => this.with("Allow", "GET, POST, PUT"),
+            chunked::Refusal::Name(_)
+            | chunked::Refusal::Missing
+            | chunked::Refusal::Number
+            | chunked::Refusal::Session => this,
+        }
+    }
+}
+
+impl From<multipart::Error> for Refusal {
+    fn from(error: multipart::Error) -> Self {
+        Self::new(error.status(), error)
     }
 }
 

@@ -2,12 +2,18 @@
 
 use crate::{
     conn::{Conn, Gone},
+    form,
     options::{Options, Secret, Sync},
     refusal::Stop,
     resumable,
     storage::Storage,
 };
-use baton_wire::{http::RequestHead, resumable::Interop, tus};
+use baton_wire::{
+    chunked,
+    http::{Method, RequestHead},
+    resumable::Interop,
+    tus,
+};
 use std::rc::Rc;
 
 /// Everything that connections share.
@@ -26,6 +32,10 @@ enum Dialect {
     File,
     /// tus 1.0
     Tus,
+    /// hmac-file-server's chunked sessions.
+    Chunked,
+    /// hmac-file-server's forms.
+    Form,
     /// The IETF's resumable uploads.
     Resumable,
 }
@@ -71,7 +81,12 @@ impl<S: Storage> Service<S> {
     fn dialect(&self, head: &RequestHead<'_>) -> Dialect {
         let (path, _) = head.path_and_query();
         if !self.is_where_uploads_live(path) {
-            return if resumable::is_meant(head) { Dialect::Resumable } else { Dialect::File };
+            return match head.known_method() {
+                _ if [chunked::PATH, chunked::STATUS_PATH].contains(&path) => Dialect::Chunked,
+                Some(Method::Post) if path == form::PATH => Dialect::Form,
+                _ if resumable::is_meant(head) => Dialect::Resumable,
+                _ => Dialect::File,
+            };
         }
         let in_folder = path.strip_prefix(&self.tus_path).unwrap_or_default();
         let says_tus = head.headers.get("Tus-Resumable").is_some();
@@ -92,6 +107,8 @@ impl<S: Storage> Service<S> {
         let done = match dialect {
             Dialect::Tus => self.tus(conn).await,
             Dialect::Resumable => self.resumable(conn).await,
+            Dialect::Chunked => self.chunked(conn).await,
+            Dialect::Form => self.form(conn).await,
             Dialect::File => self.file(conn).await,
         };
         let refusal = match done {

@@ -5,6 +5,7 @@ use crate::{
     folder::PlaceError,
     id::Id,
     name::Name,
+    sessions::Sessions,
     upload::{Intent, Upload, WriteError},
     uploads::{AppendError, Failure},
     user::User,
@@ -51,6 +52,9 @@ pub(crate) trait Storage: 'static {
 
     /// When an upload will be given up if nothing more comes, by the wall clock of now.
     fn expires(&self, upload: &Upload) -> SystemTime;
+
+    /// Files whose parts come in any order, where this storage keeps such.
+    fn sessions(&self) -> Option<&Sessions>;
 
     /// Gives up what has waited too long.
     async fn sweep(&self, now: Instant);

@@ -6,14 +6,16 @@
 
 use crate::{
     blocking::blocking,
-    folder::{Folder, Found, PlaceError, Placed},
+    folder::{Folder, PlaceError, Placed},
+    gate::Gate,
     id::Id,
     info::{Info, State},
     options::{Options, Sync},
-    quota::{OverQuota, Quota, Room},
+    quota::OverQuota,
     shelf::Shelf,
     storage::New,
     upload::{Intent, Refused, Turn, Upload},
+    whole::WHOLE,
 };
 use core::{cell::RefCell, time::Duration};
 use std::{
@@ -34,9 +36,8 @@ const ENDS_KEPT: Duration = Duration::from_secs(3600);
 pub(crate) struct Uploads {
     folder: Arc<Folder>,
     shelf: Arc<Shelf>,
-    quota: Rc<Quota>,
+    gate: Rc<Gate>,
     sync: Sync,
-    max: u64,
     expire_after: Duration,
     by_id: RefCell<BTreeMap<Id, Rc<Upload>>>,
 }
@@ -67,7 +68,7 @@ pub(crate) enum AppendError {
 
 impl Uploads {
     /// Finds the uploads that an earlier process left, and clears away its debris.
-    pub(crate) fn open(shelf: Arc<Shelf>, quota: Rc<Quota>, options: &Options) -> io::Result<Self> {
+    pub(crate) fn open(shelf: Arc<Shelf>, gate: Rc<Gate>, options: &Options) -> io::Result<Self> {
         let folder = Arc::clone(shelf.folder());
         let mut by_id = BTreeMap::new();
         let leaves = folder.list_work()?;
@@ -75,7 +76,7 @@ impl Uploads {
             if let Some(upload) = recover(&folder, id)? {
                 if upload.state.get() == State::Growing {
                     let bytes = upload.length.get().unwrap_or_else(|| upload.stored());
-                    upload.room.replace(Some(quota.admit(upload.user.as_str(), bytes)));
+                    upload.room.replace(Some(gate.admit_again(upload.user.as_str(), bytes)));
                 }
                 by_id.insert(id, Rc::new(upload));
             }
@@ -84,42 +85,25 @@ impl Uploads {
             let Some((id, kind)) = leaf.split_at_checked(32) else { continue };
             let Some(id) = Id::parse(id) else { continue };
             let state = by_id.get(&id).map(|upload| upload.state.get());
-            if !matches!((kind, state), (INFO, Some(_)) | (DATA, Some(State::Growing))) {
+            let is_needed = matches!((kind, state), (INFO, Some(_)) | (DATA, Some(State::Growing)));
+            let is_ours = [DATA, INFO, WHOLE].iter().any(|ours| kind.starts_with(ours));
+            if is_ours && !is_needed {
                 folder.remove_work(&leaf)?;
             }
         }
         Ok(Self {
             folder,
             shelf,
-            quota,
+            gate,
             sync: options.sync,
-            max: options.max_upload_size,
             expire_after: options.expire_after,
             by_id: RefCell::new(by_id),
         })
     }
 
-    /// Whether a file may be stored, and the room for it; none is needed for what seems to be
-    /// there already.
-    pub(crate) async fn admit(&self, new: &New) -> Result<Option<Room>, Failure> {
-        let length = new.length;
-        if length.is_some_and(|length| length > self.max) {
-            return Err(Failure::TooLarge);
-        }
-        let (folder, name) = (Arc::clone(&self.folder), new.name.clone());
-        match blocking(move || folder.find(&name)).await? {
-            Found::Nothing => {
-                let room = self.quota.reserve(new.user.as_str(), length.unwrap_or_default());
-                Ok(Some(room.map_err(Failure::OverQuota)?))
-            }
-            Found::File(there) if length.is_none_or(|length| length == there) => Ok(None),
-            Found::File(_) | Found::Other => Err(Failure::Exists),
-        }
-    }
-
     /// Starts an upload.
     pub(crate) async fn create(&self, new: New) -> Result<Rc<Upload>, Failure> {
-        let room = self.admit(&new).await?;
+        let room = self.gate.admit(&new).await?;
         let id = Id::random()?;
         let New { name, user, length } = new;
         let info = Info { name, length, state: State::Growing, user };
@@ -159,7 +143,7 @@ impl Uploads {
         intent: Intent,
     ) -> Result<(Turn, Option<File>), AppendError> {
         let known = upload.length.get();
-        let turn = upload.take_over(intent, self.max).map_err(AppendError::Refused)?;
+        let turn = upload.take_over(intent, self.gate.max).map_err(AppendError::Refused)?;
         if upload.length.get() != known {
             let _ending = upload.ending.lock().await;
             if let Err(error) = self.write_info(upload).await {
@@ -352,7 +336,7 @@ fn recover(folder: &Folder, id: Id) -> io::Result<Option<Upload>> {
 }
 
 /// When that was; what seems to lie ahead is taken for now.
-fn on_our_clock(changed: SystemTime) -> Instant {
+pub(crate) fn on_our_clock(changed: SystemTime) -> Instant {
     let age = changed.elapsed().unwrap_or_default();
     Instant::now().checked_sub(age).unwrap_or_else(Instant::now)
 }

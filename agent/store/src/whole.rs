@@ -10,6 +10,9 @@ use crate::{
 };
 use std::{fs::File, io, io::Write, sync::Arc, time::SystemTime};
 
+/// Ending of its name in the work folder.
+pub(crate) const WHOLE: &str = ".put";
+
 /// The temporary file behind a PUT. Dropped before [`Whole::finish`], it leaves nothing behind.
 pub(crate) struct Whole {
     shelf: Arc<Shelf>,
@@ -20,7 +23,7 @@ pub(crate) struct Whole {
 impl Whole {
     /// An empty one.
     pub(crate) fn create(shelf: Arc<Shelf>) -> io::Result<Self> {
-        let leaf = format!("{}.put", Id::random()?);
+        let leaf = format!("{}{WHOLE}", Id::random()?);
         let file = shelf.folder().create_work(&leaf)?;
         Ok(Self { shelf, leaf, file })
     }

@@ -17,8 +17,8 @@ fn open(temp: &TempDir) -> Uploads {
 fn open_with(options: &Options) -> Uploads {
     let folder = Arc::new(Folder::open(&options.dir).unwrap());
     let shelf = Arc::new(Shelf::open(folder, options.deduplicate, true).unwrap());
-    let quota = Rc::new(Quota::new(options.quota_per_user, options.quota_total));
-    Uploads::open(shelf, quota, options).unwrap()
+    let gate = Rc::new(Gate::new(Arc::clone(shelf.folder()), options));
+    Uploads::open(shelf, gate, options).unwrap()
 }
 
 fn new(path: &str, length: Option<u64>) -> New {

@@ -3,8 +3,10 @@
 #![expect(clippy::disallowed_methods, reason = "real sockets take real time")]
 
 mod bad_input;
+mod chunked;
 mod disk;
 mod fencing;
+mod form;
 mod keeping;
 mod log;
 mod put;

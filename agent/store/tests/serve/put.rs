@@ -1,4 +1,5 @@
 use crate::support::*;
+use baton_core::token::jwt::{self, Slot};
 use baton_core::token::{self, Claim, Scheme};
 use core::time::Duration;
 use std::time::Instant;
@@ -266,4 +267,36 @@ fn a_shutdown_waits_no_longer_than_allowed() {
     assert!(stuck.is_closed());
     until("it has stopped", || server.is_stopped());
     assert!(server.work_files().is_empty());
+}
+
+#[test]
+fn a_slot_of_prosody_lets_its_put_in_and_names_the_user() {
+    let server = Server::start_with(|options| options.quota_per_user = Some(10));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let slot = Slot {
+        subject: "ann@example.org",
+        issued_at: now,
+        slot: "x7f",
+        filename: "ö b.jpg",
+        filesize: 5,
+        filetype: "image/jpeg",
+        expires: None,
+    };
+    let put = |slot: &Slot<'_>, path: &str, bytes: &[u8]| {
+        let bearer = format!("Bearer {}", jwt::make(SECRET, slot));
+        let headers = [("Authorization", bearer.as_str())];
+        server.client().request(&format!("PUT /{path}"), &headers, bytes)
+    };
+
+    assert_eq!(put(&slot, "x7f/%C3%B6%20b.jpg", b"hello").status, 201);
+    assert_eq!(server.stored("x7f/ö b.jpg").unwrap(), b"hello");
+    put(&slot, "x7f/other", b"hello").assert_refused(403);
+    put(&slot, "x7f/%C3%B6%20b.jpg", b"hello!").assert_refused(403);
+    let late = Slot { issued_at: now - 1000, ..slot };
+    put(&late, "x7f/%C3%B6%20b.jpg", b"hello").assert_refused(403);
+    let other = Slot { slot: "y", filesize: 6, ..slot };
+    put(&other, "y/%C3%B6%20b.jpg", b"hello!").assert_refused(507);
+    let in_query = Slot { slot: "z", ..slot };
+    let line = format!("PUT /z/%C3%B6%20b.jpg?token={}", jwt::make(SECRET, &in_query));
+    assert_eq!(server.client().request(&line, &[], b"hello").status, 201);
 }
