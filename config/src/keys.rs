@@ -167,6 +167,9 @@ section! {
         min_chunk_size: Bytes = "256KB", "16KB" to "1GB" of Bytes;
         /// No request carries more, whatever the class says.
         max_chunk_size: Bytes = "10MB", "64KB" to "1GB" of Bytes;
+        /// How long an unfinished upload waits for its client to come back and resume it; from
+        /// 30 seconds on it gives way to another that finds no place.
+        sessiontimeout: Duration = "1h", "1s" to "24h" of Duration;
     }
 }
 

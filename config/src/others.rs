@@ -62,8 +62,6 @@ pub(crate) const KEYS: &[Key] = rows! {
         always resumable_uploads_enabled: bool = "true",
             "`upstream.protocol = \"put\"` replays instead";
         not_yet maxretries: u32 = "3", "an upload is tried until `relay.hold` is over";
-        not_yet sessiontimeout: Duration = "1h",
-            "clients can't resume towards Baton; `server.upload_expiry` is the receiving end's";
         not_yet chunk_adaptation_algorithm: String = "predictive",
             "`chunk_size = \"adaptive\"` goes by the link's class";
         not_yet concurrent_chunk_uploads: u32 = "3", "one upload's chunks go one after the other";

@@ -75,7 +75,25 @@ impl Raw {
         self.unread.is_empty() && matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
     }
 
-    fn any_answer(&mut self) -> Said {
+    /// The next answer, interim ones among them.
+    ///
+    /// # Panics
+    ///
+    /// If the connection ends before it is whole, or nothing comes.
+    pub fn any_answer(&mut self) -> Said {
+        self.read_answer(true)
+    }
+
+    /// The next answer, which has no body whatever length it tells: one to HEAD.
+    ///
+    /// # Panics
+    ///
+    /// If the connection ends before it is whole, or nothing comes.
+    pub fn answer_to_head(&mut self) -> Said {
+        self.read_answer(false)
+    }
+
+    fn read_answer(&mut self, has_body: bool) -> Said {
         let end = loop {
             match self.unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 Some(at) => break at + 4,
@@ -87,7 +105,7 @@ impl Raw {
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.unwrap_or_else(|| panic!("not an answer: {head}"));
         let length = field(&head, "content-length").and_then(|digits| digits.parse().ok());
-        let length = if status < 200 { 0 } else { length.unwrap_or(0) };
+        let length = if status < 200 || !has_body { 0 } else { length.unwrap_or(0) };
         while self.unread.len() < length {
             self.fill();
         }

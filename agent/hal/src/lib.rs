@@ -12,12 +12,14 @@ pub mod conformance;
 mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod id;
 mod links;
 mod spool;
 mod transport;
 
 pub use clock::Clock;
 pub use error::{Error, ErrorKind};
+pub use id::Id;
 pub use links::{Facts, LinkChange, LinkName, Links};
 pub use spool::{Segment, Segments};
 pub use transport::{Handshakes, Stream, StreamInfo, Transport};

@@ -66,9 +66,9 @@ pub trait Stream {
     fn abort(&self);
 }
 
-/// Opens streams to the upstream.
+/// Opens streams to the upstream. Tasks hold one for as long as they like.
 #[expect(async_fn_in_trait, reason = "drivers are single-threaded: no Send bound is wanted")]
-pub trait Transport {
+pub trait Transport: 'static {
     /// The streams it opens.
     type Stream: Stream<Error = Self::Error> + 'static;
     /// What goes wrong.

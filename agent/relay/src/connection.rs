@@ -1,7 +1,7 @@
 //! A client's HTTP/1.1 connection on tokio: the wire codec with a socket and one buffer.
 
 use baton_core::Duration;
-use baton_wire::http::{Drain, Error as HttpError, Head, Server, ServerEvent};
+use baton_wire::http::{Drain, Error as HttpError, Head, Server, ServerEvent, Unfit};
 use core::ops::Range;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
@@ -9,6 +9,10 @@ use tokio::net::TcpStream;
 
 /// Longest request head: a token, a long name and what browsers add.
 const HEAD: usize = 8 * 1024;
+
+/// Longest head of an answer, and of what a protocol writes with it: the state of a chunked session
+/// repeats the name of its file, at most twice 1024 bytes when quoted.
+const ANSWER: usize = 3 * 1024;
 
 /// One read: half of what the socket holds, so that it fills again meanwhile.
 const BUFFER: usize = 8 * 1024;
@@ -151,26 +155,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Answers with a line of text, or JSON. An early answer ends the body: the rest of it is
-    /// read and thrown away; where it is too long for that, an error says that the connection
-    /// is to be closed.
+    /// Says something before the answer, if there is anything to say.
+    pub(crate) async fn hint(
+        &mut self,
+        write: impl FnOnce(&mut [u8]) -> Result<usize, Unfit>,
+    ) -> io::Result<()> {
+        let mut head = [0; ANSWER];
+        let len = write(&mut head).map_err(|unfit| io::Error::other(unfit.to_string()))?;
+        self.send(&head[..len]).await
+    }
+
+    /// Answers with a line of text, or JSON.
     pub(crate) async fn answer(&mut self, answer: &Answer<'_>) -> io::Result<()> {
         // RFC 9110 section 9.3.2: what HEAD is told of a body is its length.
         let is_head = self.http.head().method == "HEAD";
+        let body = if is_head { &[] } else { answer.body };
+        self.respond(body, |out, keep_alive| {
+            let head = Head::response(out, answer.status)
+                .header("Content-Type", answer.content_type)
+                .body_length(answer.body.len() as u64)
+                .keep_alive(keep_alive);
+            answer
+                .headers
+                .iter()
+                .fold(head, |head, (name, value)| head.header(name, value))
+                .finish()
+        })
+        .await
+    }
+
+    /// Answers with what `write` makes of a buffer, told whether the connection goes on, and with
+    /// `body`. An early answer ends the request's body: the rest of it is read and thrown away; where
+    /// it is too long for that, an error says that the connection is to be closed.
+    pub(crate) async fn respond(
+        &mut self,
+        body: &[u8],
+        write: impl FnOnce(&mut [u8], bool) -> Result<usize, Unfit>,
+    ) -> io::Result<()> {
         let must_close = self.http.discard(DISCARDED) == Drain::MustClose;
-        let mut head = [0; 1024];
-        let mut writer = Head::response(&mut head, answer.status)
-            .header("Content-Type", answer.content_type)
-            .body_length(answer.body.len() as u64)
-            .keep_alive(!must_close && self.http.keep_alive());
-        for (name, value) in answer.headers {
-            writer = writer.header(name, value);
-        }
-        let len = writer.finish().map_err(|_| io::Error::other("answer head does not fit"))?;
+        let mut head = [0; ANSWER];
+        let keep_alive = !must_close && self.http.keep_alive();
+        let len =
+            write(&mut head, keep_alive).map_err(|unfit| io::Error::other(unfit.to_string()))?;
         self.write(&head[..len]).await?;
-        if !is_head {
-            self.write(answer.body).await?;
-        }
+        self.write(body).await?;
         if must_close {
             self.linger().await;
             return Err(io::Error::other("the rest of the body is too long to be thrown away"));

@@ -4,6 +4,7 @@
 
 use crate::arena::Arena;
 use crate::connections::Connections;
+use crate::ingest::Sessions;
 use crate::lane::{self, LaneHandle, Order};
 use crate::settings::{Rules, Settings};
 use crate::spool::Spool;
@@ -46,6 +47,8 @@ pub(crate) struct Hub<T: Transport> {
     pub(crate) facts: RefCell<[Option<Facts>; LINKS]>,
     /// Links that found the table full: strangers come in by them as well.
     pub(crate) excess: RefCell<BTreeSet<String>>,
+    /// Uploads that outlive their requests.
+    pub(crate) sessions: Sessions<T>,
     pub(crate) transfers: RefCell<BTreeMap<UploadId, Rc<Transfer>>>,
     pub(crate) lanes: RefCell<BTreeMap<(UploadId, Attempt), LaneHandle<T>>>,
     /// The next deadline may have changed.
@@ -92,6 +95,7 @@ impl<T: Transport + 'static> Hub<T> {
             connections: Connections::default(),
             facts: RefCell::default(),
             excess: RefCell::default(),
+            sessions: Sessions::default(),
             transfers: RefCell::default(),
             lanes: RefCell::default(),
             timer: Notify::new(),

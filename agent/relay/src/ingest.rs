@@ -1,17 +1,26 @@
 //! The LAN side: clients upload to the agent as if it were the file server.
 
 mod body;
+mod chunked;
 mod credential;
+mod draft;
 mod fetch;
+mod form;
 mod intake;
 mod put;
 mod refusal;
+mod request;
+mod sessions;
+mod tus;
+
+pub(crate) use sessions::Sessions;
 
 use crate::connection::{Answer, Connection, Ended};
 use crate::hub::Hub;
 use baton_core::Duration;
 use baton_hal::Transport;
 use core::net::SocketAddr;
+use request::{Request, Route};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,7 +31,7 @@ pub type Origin = Rc<dyn Fn(&TcpStream) -> Option<String>>;
 
 /// Serves clients on one listener until the future is dropped. Of clients above `max_clients` one
 /// waits here for a seat, the others in the backlog: an idle listener takes no seat from another.
-pub(crate) async fn serve<T: Transport + 'static>(
+pub(crate) async fn serve<T: Transport>(
     hub: Rc<Hub<T>>,
     listener: TcpListener,
     seats: Arc<Semaphore>,
@@ -47,7 +56,7 @@ pub(crate) async fn serve<T: Transport + 'static>(
     }
 }
 
-async fn client<T: Transport + 'static>(
+async fn client<T: Transport>(
     hub: Rc<Hub<T>>,
     stream: TcpStream,
     peer: SocketAddr,
@@ -73,15 +82,16 @@ async fn client<T: Transport + 'static>(
 }
 
 /// Whether the connection goes on.
-async fn respond<T: Transport + 'static>(
+async fn respond<T: Transport>(
     hub: &Rc<Hub<T>>,
     connection: &mut Connection<TcpStream>,
     peer: SocketAddr,
     interface: Option<&str>,
 ) -> bool {
-    let request = Request::of(&connection.http().head());
+    let head = connection.http().head();
+    let (route, request) = (hub.route(&head), Request::of(&head, peer.to_string()));
     // Tokens are checked for uploads alone: a GET from outside would make this an open proxy.
-    let shows_token = hub.rules.borrow().require_token && request.method == "PUT";
+    let shows_token = hub.rules.borrow().require_token && route != Route::Fetch;
     if !shows_token && hub.is_stranger(peer, interface) {
         tracing::warn!(%peer, link = interface, "request from a link refused");
         let cure = match interface {
@@ -94,45 +104,22 @@ async fn respond<T: Transport + 'static>(
         );
         return connection.answer(&Answer::text(403, &text)).await.is_ok();
     }
-    match request.method.as_str() {
-        "PUT" => {
-            let _open = Open::new(hub);
-            put::put(hub, connection, request, peer).await
-        }
-        // Boxed: an upload does not pay for the buffers of a download.
-        "GET" | "HEAD" => Box::pin(fetch::pass(hub, connection, request)).await,
-        _ => {
-            let answer = Answer {
-                headers: &[("Allow", "GET, HEAD, PUT")],
-                ..Answer::text(405, "the agent takes PUT, and passes GET and HEAD on\n")
-            };
-            connection.answer(&answer).await.is_ok()
-        }
+    if route == Route::Fetch {
+        // Boxed, as the others: no request pays for the buffers of another kind.
+        return Box::pin(fetch::pass(hub, connection, request)).await;
     }
-}
-
-/// What is kept of a request's head while its body comes.
-pub(crate) struct Request {
-    pub(crate) method: String,
-    /// Undecoded.
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
-    pub(crate) content_type: String,
-    pub(crate) authorization: Option<String>,
-    pub(crate) range: Option<String>,
-}
-
-impl Request {
-    fn of(head: &baton_wire::http::RequestHead<'_>) -> Self {
-        let text = |name| head.headers.text(name).map(str::to_owned);
-        let (path, query) = head.path_and_query();
-        Self {
-            method: head.method.to_owned(),
-            path: path.to_owned(),
-            query: query.map(str::to_owned),
-            content_type: text("Content-Type").unwrap_or_else(|| "application/octet-stream".into()),
-            authorization: text("Authorization"),
-            range: text("Range"),
+    let _open = Open::new(hub);
+    match route {
+        Route::Put => Box::pin(put::respond(hub, connection, &request)).await,
+        Route::Tus(id) => Box::pin(tus::respond(hub, connection, &request, id)).await,
+        Route::Draft(id) => Box::pin(draft::respond(hub, connection, &request, id)).await,
+        Route::Chunked => Box::pin(chunked::respond(hub, connection, &request)).await,
+        Route::Form => Box::pin(form::respond(hub, connection, &request)).await,
+        Route::Fetch | Route::Nobody => {
+            let text = "files come by PUT, by POST to /upload, or resumably; GET and HEAD pass\n";
+            let headers = &[("Allow", "GET, HEAD, PUT")];
+            let answer = Answer { headers, ..Answer::text(405, text) };
+            connection.answer(&answer).await.is_ok()
         }
     }
 }
@@ -167,7 +154,7 @@ async fn refuse(connection: &mut Connection<TcpStream>, ended: Ended) {
     let _ = connection.answer(&Answer::text(status, &text)).await;
 }
 
-impl<T: Transport + 'static> Hub<T> {
+impl<T: Transport> Hub<T> {
     /// Whether a client comes in by a link, also while that leads nowhere. Where its interface
     /// can't be told, it does, unless it is on this machine.
     fn is_stranger(&self, peer: SocketAddr, interface: Option<&str>) -> bool {

@@ -73,6 +73,7 @@ where
         () = follow_links(&hub, parts.links) => {}
         () = hub.run_timers() => {}
         () = sampler::run(hub.clone()) => {}
+        () = hub.sweep_sessions() => {}
         () = control => {}
         () = follow_rules(&hub, parts.reload) => {}
         () = stop(&hub, shutdown) => {}

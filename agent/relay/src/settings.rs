@@ -26,6 +26,8 @@ pub struct Settings {
 pub struct Rules {
     /// How long a client may say nothing in the middle of a request, or before one.
     pub patience: Duration,
+    /// How long an upload waits for its client to come back.
+    pub session_timeout: Duration,
     /// How long uploads may take to end after the agent was told to stop.
     pub drain: Duration,
     /// Refuse every request without a valid token, wherever it comes from.

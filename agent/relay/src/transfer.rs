@@ -30,10 +30,13 @@ pub(crate) enum Body {
 }
 
 /// What is known of an upload before it has an id.
+#[derive(Clone)]
 pub(crate) struct Proto {
     pub(crate) name: String,
     pub(crate) content_type: String,
     pub(crate) credential: Credential,
+    /// Its client has shown by other means that it knows the secret.
+    pub(crate) is_vouched_for: bool,
     /// For any of which a token that signs one is good.
     pub(crate) methods: &'static [&'static str],
     pub(crate) client: String,
@@ -71,7 +74,7 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     pub(crate) fn open(id: UploadId, proto: Proto, total: u64, spoken: Spoken, body: Body) -> Self {
-        let Proto { name, content_type, credential, methods: _, client } = proto;
+        let Proto { name, content_type, credential, is_vouched_for: _, methods: _, client } = proto;
         Self {
             id,
             name,
@@ -161,6 +164,11 @@ impl Transfer {
     /// The core has decided.
     pub(crate) fn conclude(&self, verdict: Verdict) {
         self.verdict.send_replace(Some(verdict));
+    }
+
+    /// Whether it has.
+    pub(crate) fn is_concluded(&self) -> bool {
+        self.verdict.borrow().is_some()
     }
 
     /// Waits for the core's decision. Cancel-safe.

@@ -50,6 +50,7 @@ pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
     let extensions = config.uploads.allowed_extensions.clone();
     Ok(Rules {
         patience: config.timeouts.readtimeout,
+        session_timeout: config.uploads.sessiontimeout,
         drain: config.timeouts.shutdown,
         require_token: config.relay.auth == Auth::Token,
         takes: Rc::new(move |name| extensions.allow(name)),

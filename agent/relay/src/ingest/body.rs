@@ -4,27 +4,43 @@ use super::intake::Intake;
 use super::refusal::Refusal;
 use crate::connection::{Connection, Incoming};
 use baton_hal::Transport;
+use baton_wire::resumable::Interop;
+use baton_wire::resumable::server::Interim;
 use core::future::Future;
 use tokio::net::TcpStream;
 
-/// Takes the rest of a request's body in, as fast as there is room.
-pub(super) async fn take<T: Transport + 'static>(
+/// Takes a request's body in, as fast as there is room. Of its first `held` bytes nothing is taken:
+/// they came before. A client that hears it is told now and then how much is held.
+pub(super) async fn take<T: Transport>(
     connection: &mut Connection<TcpStream>,
     intake: &Intake<T>,
+    mut held: u64,
+    hears: Option<Interop>,
 ) -> Result<(), Refusal> {
     connection.invite().await?;
+    let mut told = intake.received();
     loop {
         let incoming = tokio::select! {
             incoming = connection.next() => incoming?,
-            verdict = intake.verdict(), if !is_whole(intake) => {
+            verdict = intake.verdict(), if !intake.is_whole() => {
                 verdict?;
                 return Ok(());
             }
         };
         match incoming {
             Incoming::Body(range) => {
-                let bytes = connection.bytes(range);
+                let known = held.min(range.len() as u64);
+                held -= known;
+                let bytes = &connection.bytes(range)[known as usize..];
                 while_there(connection, intake.push(bytes)).await?;
+                if let Some(interop) = hears
+                    && intake.received() - told >= TOLD
+                    && !intake.is_whole()
+                {
+                    told = intake.received();
+                    let progress = Interim::Progress { offset: told };
+                    connection.hint(|out| progress.write(out, interop)).await?;
+                }
             }
             Incoming::End => return Ok(()),
             Incoming::Request => {}
@@ -32,13 +48,12 @@ pub(super) async fn take<T: Transport + 'static>(
     }
 }
 
-/// A file that is whole may be proved before its request has ended: that end is still to be read.
-fn is_whole<T: Transport + 'static>(intake: &Intake<T>) -> bool {
-    intake.total() == Some(intake.received())
-}
+/// How many bytes come between two such words: a client forgets as many at once. Of the last byte it
+/// is told only with the answer.
+const TOLD: u64 = 256 * 1024;
 
 /// The client has sent everything: success only after the upstream's proof.
-pub(super) async fn conclude<T: Transport + 'static>(
+pub(super) async fn conclude<T: Transport>(
     connection: &Connection<TcpStream>,
     intake: &Intake<T>,
 ) -> Result<(), Refusal> {

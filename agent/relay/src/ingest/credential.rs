@@ -1,6 +1,7 @@
 //! Who may upload: a client's own token passes through, others are signed for.
 
-use crate::settings::{Rules, TokenMode};
+use super::request::Request;
+use crate::settings::{Rules, Secret, TokenMode};
 use crate::sign::unix_now;
 use crate::transfer::{Credential, Proto};
 use baton_core::token::{self, Claim, Scheme};
@@ -16,11 +17,32 @@ pub(super) fn of(query: Option<&str>, authorization: Option<String>) -> Credenti
     }
 }
 
+/// Whether the client shows in another way that it knows the secret, as hmac-file-server has it: by
+/// a signature of the path, or a bearer token for `user` until `expiry`. Else why what it shows is
+/// wrong.
+pub(super) fn vouch(rules: &Rules, request: &Request) -> Result<bool, &'static str> {
+    let secret = rules.secret.as_ref().map(Secret::bytes).unwrap_or_default();
+    if let Some(signature) = &request.signature {
+        return match token::check_signature(secret, signature, &request.path) {
+            true => Ok(true),
+            false => Err("X-Signature does not fit this path and the agent's secret"),
+        };
+    }
+    let value = |name| parameter(request.query.as_deref(), name);
+    let bearer = request.authorization.as_deref().and_then(|header| header.split_once(' '));
+    let (Some((_, given)), Some(user), Some(expires)) = (bearer, value("user"), value("expiry"))
+    else {
+        return Ok(false);
+    };
+    let expires = expires.parse().unwrap_or(0);
+    Ok(expires > unix_now() && token::check_bearer(secret, given.trim(), user, expires))
+}
+
 /// Whether a body may be taken at all; else why not. Asked before it comes.
-pub(super) fn admit(rules: &Rules, credential: &Credential) -> Result<(), &'static str> {
+pub(super) fn admit(rules: &Rules, proto: &Proto) -> Result<(), &'static str> {
     let signs = rules.token != TokenMode::Pass && rules.secret.is_some();
-    match credential {
-        Credential::None if rules.require_token => {
+    match proto.credential {
+        Credential::None if rules.require_token && !proto.is_vouched_for => {
             Err("a token is needed: [relay] auth is \"token\"")
         }
         Credential::None if !signs => {

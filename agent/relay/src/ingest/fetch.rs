@@ -1,6 +1,6 @@
 //! GET and HEAD through the agent: passed on over the best link, answered as the upstream answers.
 
-use super::Request;
+use super::request::Request;
 use crate::connection::{Answer, Connection};
 use crate::connections::write_all;
 use crate::hub::Hub;
@@ -33,7 +33,7 @@ const PASSED: [&str; 11] = [
 ];
 
 /// Whether the connection goes on.
-pub(super) async fn pass<T: Transport + 'static>(
+pub(super) async fn pass<T: Transport>(
     hub: &Rc<Hub<T>>,
     connection: &mut Connection<TcpStream>,
     request: Request,
@@ -68,7 +68,7 @@ struct Fetch<T: Transport> {
     unread: core::ops::Range<usize>,
 }
 
-impl<T: Transport + 'static> Fetch<T> {
+impl<T: Transport> Fetch<T> {
     async fn begin(hub: &Rc<Hub<T>>, link: LinkId, request: &Request) -> Result<Self, Failure> {
         let stream = hub.connect(link).await?;
         let mut http = Client::new();

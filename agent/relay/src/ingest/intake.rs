@@ -17,16 +17,19 @@ use crate::lane::abandon;
 use crate::spool::SpoolFile;
 use crate::transfer::{Body, Proto, Transfer};
 use crate::upstream::Spoken;
-use baton_core::{BLOCK_SIZE, Event, UploadId, UploadSpec};
+use baton_core::{BLOCK_SIZE, Duration, Event, UploadId, UploadSpec};
 use baton_hal::Transport;
 use core::cell::RefCell;
 use sha2::{Digest, Sha256};
 use std::rc::Rc;
+use tokio::sync::Notify;
 
 /// One upload. Dropping it gives the upload up, unless it has ended.
-pub(crate) struct Intake<T: Transport + 'static> {
+pub(crate) struct Intake<T: Transport> {
     hub: Rc<Hub<T>>,
     stage: RefCell<Stage>,
+    /// It was measured.
+    measured: Notify,
 }
 
 enum Stage {
@@ -45,7 +48,7 @@ struct Unmeasured {
     received: u64,
 }
 
-impl<T: Transport + 'static> Intake<T> {
+impl<T: Transport> Intake<T> {
     /// An upload of `total` bytes, once there is a slot for it and four blocks.
     pub(crate) async fn open(hub: &Rc<Hub<T>>, proto: Proto, total: u64) -> Result<Self, Refusal> {
         permit(hub, &proto)?;
@@ -62,7 +65,7 @@ impl<T: Transport + 'static> Intake<T> {
             },
         };
         let transfer = begin(hub, Transfer::open(id, proto, total, spoken, body));
-        Ok(Self { hub: hub.clone(), stage: RefCell::new(Stage::Relayed(transfer)) })
+        Ok(Self::new(hub, Stage::Relayed(transfer)))
     }
 
     /// An upload whose length is told by [`Self::measure`].
@@ -72,22 +75,31 @@ impl<T: Transport + 'static> Intake<T> {
             .map_err(|why| Refusal::new(411, why))?;
         let file = hub.spool.create(0)?;
         let unmeasured = Unmeasured { proto, file, digest: Sha256::new(), received: 0 };
-        let stage = RefCell::new(Stage::Unmeasured(Box::new(unmeasured)));
-        Ok(Self { hub: hub.clone(), stage })
+        Ok(Self::new(hub, Stage::Unmeasured(Box::new(unmeasured))))
+    }
+
+    fn new(hub: &Rc<Hub<T>>, stage: Stage) -> Self {
+        Self { hub: hub.clone(), stage: RefCell::new(stage), measured: Notify::new() }
     }
 
     /// The length is known: what is held begins to leave, once there is a slot for it. Does nothing
-    /// if it was known already.
+    /// if that was known already.
     pub(crate) async fn measure(&self, total: u64) -> Result<(), Refusal> {
-        if let Stage::Unmeasured(upload) = &*self.stage.borrow() {
-            credential::check(&self.hub.rules.borrow(), &upload.proto, total)
-                .map_err(Refusal::forbidden)?;
-            if upload.received > total {
-                return Err(too_long());
+        match &*self.stage.borrow() {
+            Stage::Unmeasured(upload) if upload.received > total => {
+                return Err(Refusal::new(
+                    400,
+                    "more bytes are here than the upload is said to have",
+                ));
             }
-        }
-        if self.total().is_some() {
-            return Ok(());
+            Stage::Unmeasured(upload) => {
+                credential::check(&self.hub.rules.borrow(), &upload.proto, total)
+                    .map_err(Refusal::forbidden)?
+            }
+            Stage::Relayed(transfer) if transfer.total != total => {
+                return Err(Refusal::new(400, "the upload was said to have another length"));
+            }
+            Stage::Relayed(_) | Stage::Ended { .. } => return Ok(()),
         }
         let (id, spoken) = vacancy(&self.hub).await?;
         let ended = Stage::Ended { received: 0, verdict: Err(Refusal::Gone) };
@@ -99,6 +111,7 @@ impl<T: Transport + 'static> Intake<T> {
                 transfer.adopt(digest);
                 self.stage.replace(Stage::Relayed(transfer.clone()));
                 arrived(&self.hub, &transfer, received);
+                self.measured.notify_waiters();
             }
             // Ended, or measured by another, while this waited.
             other @ (Stage::Relayed(_) | Stage::Ended { .. }) => {
@@ -123,6 +136,19 @@ impl<T: Transport + 'static> Intake<T> {
             Stage::Unmeasured(upload) => upload.received,
             Stage::Relayed(transfer) => transfer.received(),
             Stage::Ended { received, .. } => *received,
+        }
+    }
+
+    /// Whether all of it is held.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.total() == Some(self.received())
+    }
+
+    /// How it failed, if it did.
+    pub(crate) fn failure(&self) -> Option<Refusal> {
+        match &*self.stage.borrow() {
+            Stage::Ended { verdict, .. } => verdict.clone().err(),
+            Stage::Unmeasured(_) | Stage::Relayed(_) => None,
         }
     }
 
@@ -155,12 +181,12 @@ impl<T: Transport + 'static> Intake<T> {
             Stage::Relayed(transfer) => transfer.clone(),
             Stage::Ended { verdict, .. } => {
                 verdict.clone()?;
-                return Err(too_long());
+                return Err(Refusal::too_long());
             }
         };
         let offset = transfer.received();
         if bytes.len() as u64 > transfer.total - offset {
-            return Err(too_long());
+            return Err(Refusal::too_long());
         }
         let taken = keep(&self.hub, &transfer, offset, bytes)?;
         if taken > 0 {
@@ -171,16 +197,42 @@ impl<T: Transport + 'static> Intake<T> {
 
     /// Waits for the upstream's proof, or what there is instead. Cancel-safe.
     pub(crate) async fn verdict(&self) -> Result<(), Refusal> {
-        let transfer = match &*self.stage.borrow() {
-            Stage::Unmeasured(_) => None,
-            Stage::Relayed(transfer) => Some(transfer.clone()),
-            Stage::Ended { verdict, .. } => return verdict.clone(),
-        };
-        let Some(transfer) = transfer else { return core::future::pending().await };
-        let verdict = settle(transfer.concluded().await, &transfer)
-            .map_err(|refusal| refusal.because(self.hub.distrusted()));
-        self.end(verdict.clone());
-        verdict
+        loop {
+            let measured = self.measured.notified();
+            let transfer = match &*self.stage.borrow() {
+                Stage::Unmeasured(_) => None,
+                Stage::Relayed(transfer) => Some(transfer.clone()),
+                Stage::Ended { verdict, .. } => return verdict.clone(),
+            };
+            match transfer {
+                None => measured.await,
+                Some(transfer) => {
+                    let verdict = settle(transfer.concluded().await, &transfer)
+                        .map_err(|refusal| refusal.because(self.hub.distrusted()));
+                    self.end(verdict);
+                }
+            }
+        }
+    }
+
+    /// Gives the upload up, unless it has ended.
+    pub(crate) fn give_up(&self) {
+        self.end(Err(Refusal::Gone));
+    }
+
+    /// Whether it has ended, for better or worse.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(&*self.stage.borrow(), Stage::Ended { .. })
+    }
+
+    /// Whether there is a verdict that nobody took yet.
+    pub(crate) fn is_decided(&self) -> bool {
+        matches!(&*self.stage.borrow(), Stage::Relayed(transfer) if transfer.is_concluded())
+    }
+
+    /// Whether it has a slot among the uploads under way.
+    pub(crate) fn is_relayed(&self) -> bool {
+        matches!(&*self.stage.borrow(), Stage::Relayed(_))
     }
 
     fn end(&self, verdict: Result<(), Refusal>) {
@@ -197,14 +249,14 @@ impl<T: Transport + 'static> Intake<T> {
     }
 }
 
-impl<T: Transport + 'static> Drop for Intake<T> {
+impl<T: Transport> Drop for Intake<T> {
     fn drop(&mut self) {
-        self.end(Err(Refusal::Gone));
+        self.give_up();
     }
 }
 
 /// Whether a body may be taken at all.
-fn permit<T: Transport + 'static>(hub: &Rc<Hub<T>>, proto: &Proto) -> Result<(), Refusal> {
+fn permit<T: Transport>(hub: &Rc<Hub<T>>, proto: &Proto) -> Result<(), Refusal> {
     let rules = hub.rules.borrow();
     if hub.draining.get() {
         return Err(Refusal::new(503, "the agent is shutting down"));
@@ -213,12 +265,12 @@ fn permit<T: Transport + 'static>(hub: &Rc<Hub<T>>, proto: &Proto) -> Result<(),
         let text = "this kind of file is not taken: see [uploads] allowed_extensions";
         return Err(Refusal::new(400, text));
     }
-    credential::admit(&rules, &proto.credential).map_err(Refusal::forbidden)
+    credential::admit(&rules, proto).map_err(Refusal::forbidden)
 }
 
 /// Waits until the upstream's protocol is known and there is a slot. It is for whoever takes it
 /// first: between this and [`Event::Opened`] there is no await.
-async fn vacancy<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Result<(UploadId, Spoken), Refusal> {
+async fn vacancy<T: Transport>(hub: &Rc<Hub<T>>) -> Result<(UploadId, Spoken), Refusal> {
     let hold = hub.rules.borrow().policy.uploads.hold;
     let wait = async {
         let spoken = hub.upstream.known().await?;
@@ -227,7 +279,11 @@ async fn vacancy<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Result<(UploadId, 
             let vacancy = hub.core.borrow().vacancy();
             match vacancy {
                 Some(id) => return Some((id, spoken)),
-                None => room.await,
+                None => {
+                    hub.yield_slot();
+                    // Of those whose clients are away, one may be old enough in a while.
+                    let _ = tokio::time::timeout(GLANCE, room).await;
+                }
             }
         }
     };
@@ -238,7 +294,7 @@ async fn vacancy<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Result<(UploadId, 
 }
 
 /// The core takes charge of an upload.
-fn begin<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: Transfer) -> Rc<Transfer> {
+fn begin<T: Transport>(hub: &Rc<Hub<T>>, transfer: Transfer) -> Rc<Transfer> {
     let transfer = Rc::new(transfer);
     let id = transfer.id;
     hub.transfers.borrow_mut().insert(id, transfer.clone());
@@ -258,13 +314,13 @@ fn begin<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: Transfer) -> Rc<Tra
     transfer
 }
 
-fn arrived<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64) {
+fn arrived<T: Transport>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64) {
     transfer.on_received(offset);
     hub.feed(Event::Received { id: transfer.id, offset });
 }
 
 /// Keeps what there is room for, behind `offset`.
-fn keep<T: Transport + 'static>(
+fn keep<T: Transport>(
     hub: &Rc<Hub<T>>,
     transfer: &Transfer,
     offset: u64,
@@ -295,7 +351,7 @@ fn keep<T: Transport + 'static>(
 }
 
 /// The upload is over, whoever ended it: its slot and its blocks are free.
-fn close<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_stored: bool) {
+fn close<T: Transport>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_stored: bool) {
     if !is_stored {
         // Unless the core has ended it itself: then this says nothing new.
         hub.feed(Event::ClientGone { id: transfer.id });
@@ -316,6 +372,5 @@ fn close<T: Transport + 'static>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_store
     );
 }
 
-fn too_long() -> Refusal {
-    Refusal::new(413, "more bytes came than the upload was said to have")
-}
+/// How often is looked for a slot that another may be made to give up.
+const GLANCE: Duration = Duration::from_secs(1);

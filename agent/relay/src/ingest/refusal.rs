@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 pub(crate) enum Refusal {
     /// Tell the client.
     Status(u16, String),
+    /// The upload is elsewhere: at this offset.
+    Conflict { offset: u64 },
     /// Nobody is left to tell.
     Gone,
 }
@@ -34,17 +36,29 @@ impl Refusal {
         }
     }
 
+    pub(super) fn too_long() -> Self {
+        Self::new(413, "more bytes came than the upload was said to have")
+    }
+
     /// Answers, with what the protocol has in each of its answers; whether the connection goes on.
     pub(super) async fn answer(
         &self,
         connection: &mut Connection<TcpStream>,
         fields: &[(&str, &str)],
     ) -> bool {
-        let Self::Status(status, text) = self else { return false };
-        let retry = (*status == 503).then_some(("Retry-After", "30"));
-        let headers: Vec<_> = fields.iter().copied().chain(retry).collect();
-        let text = format!("{text}\n");
-        let answer = Answer { headers: &headers, ..Answer::text(*status, &text) };
+        let (status, text, own) = match self {
+            Self::Gone => return false,
+            Self::Status(503, text) => (503, text.clone(), Some(("Retry-After", "30".to_owned()))),
+            Self::Status(status, text) => (*status, text.clone(), None),
+            Self::Conflict { offset } => {
+                let text = format!("the upload is at offset {offset}");
+                (409, text, Some(("Upload-Offset", offset.to_string())))
+            }
+        };
+        let own = own.as_ref().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = fields.iter().copied().chain(own).collect();
+        let text = text + "\n";
+        let answer = Answer { headers: &headers, ..Answer::text(status, &text) };
         connection.answer(&answer).await.is_ok()
     }
 }
