@@ -9,6 +9,7 @@ use baton_lab::{Lab, LinkSpec, Rate, Sandbox, Shape, UPSTREAM_V4, UPSTREAM_V6};
 use core::net::SocketAddr;
 use core::time::Duration;
 use serde_json::Value;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,8 +19,9 @@ use std::process::{Child, Command, Stdio};
 pub enum Upstream {
     /// `baton serve`.
     Store,
-    /// A program of the test's own, started in the upstream's namespace; it listens on port 9000.
-    Program(Vec<String>),
+    /// A program of the test's own, started in the upstream's namespace: it listens on `$PORT`,
+    /// keeps its files in `$STORE` and knows `$SECRET`.
+    Program(Vec<OsString>),
     /// One that misbehaves as the script says.
     Scripted(Script),
     /// Nothing: the test brings its own.
@@ -55,6 +57,9 @@ impl Host {
 
 /// What each link queues: 52 ms at 20 Mbit/s.
 pub(crate) const QUEUE_BYTES: usize = 128 * 1024;
+
+/// What tokens are signed with.
+pub const SECRET: &str = "a secret of the lab";
 
 /// Where every upstream listens.
 const PORT: u16 = 9000;
@@ -151,7 +156,7 @@ impl Scene {
                 .unwrap_or_else(|error| panic!("{error}"));
         let dir = temp_dir("scene");
         std::fs::create_dir_all(dir.path().join("store")).expect("a folder");
-        std::fs::write(dir.path().join("secret"), "a secret of the lab\n").expect("a secret");
+        std::fs::write(dir.path().join("secret"), format!("{SECRET}\n")).expect("a secret");
         if setup.host == Host::Name {
             names::serve(&lab, dir.path());
         }
@@ -219,6 +224,19 @@ impl Scene {
     /// Kills the upstream.
     pub fn kill_upstream(&mut self) {
         self.upstream = None;
+    }
+
+    /// Resets every connection of the upstream, in the kernel: both ends are told.
+    ///
+    /// # Panics
+    ///
+    /// If there is no ss, or nothing to reset.
+    pub fn reset_connections(&self) {
+        let port = format!("sport = :{PORT}");
+        let mut ss = self.lab.upstream.command("ss");
+        let out = ss.args(["-KHt", "state", "established", &port]).output();
+        let out = out.expect("ss is installed: apt-get install iproute2");
+        assert!(!out.stdout.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
     }
 
     /// Starts the upstream again.
@@ -356,18 +374,41 @@ impl Scene {
             self.agent.log()
         );
     }
+
+    /// Asserts that an upstream that stores by a name of its own has `file`, once, and no other
+    /// file of that length.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn assert_stored_somewhere(&self, file: &Path) {
+        let size = file.metadata().expect("the file").len();
+        let mut stored = Vec::new();
+        files(&self.dir.path().join("store"), &mut |path, length| {
+            if length == size {
+                stored.push(sha256_of(path));
+            }
+        });
+        assert_eq!(stored, [sha256_of(file)], "{}", self.agent.log());
+    }
 }
 
 fn largest_file(dir: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
-    entries
-        .flatten()
-        .filter_map(|entry| {
-            let facts = entry.metadata().ok()?;
-            Some(if facts.is_dir() { largest_file(&entry.path()) } else { facts.len() })
-        })
-        .max()
-        .unwrap_or(0)
+    let mut largest = 0;
+    files(dir, &mut |_, length| largest = largest.max(length));
+    largest
+}
+
+/// Every file below a folder, and its length.
+fn files(dir: &Path, each: &mut impl FnMut(&Path, u64)) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        match entry.metadata() {
+            Ok(facts) if facts.is_dir() => files(&entry.path(), each),
+            Ok(facts) => each(&entry.path(), facts.len()),
+            // It is gone meanwhile.
+            Err(_) => {}
+        }
+    }
 }
 
 fn start_upstream(lab: &Lab, dir: &Path, setup: &Setup) -> Option<Process> {
@@ -383,6 +424,7 @@ fn start_upstream(lab: &Lab, dir: &Path, setup: &Setup) -> Option<Process> {
         Upstream::Program(line) => {
             let mut command = lab.upstream.command(&line[0]);
             command.args(&line[1..]).env("STORE", dir.join("store")).env("PORT", PORT.to_string());
+            command.env("SECRET", SECRET);
             command
         }
     };

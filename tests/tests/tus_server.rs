@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use baton_lab::{Link, Sandbox};
-use baton_tests::{Scene, Setup, Upstream, sha256_of};
+use baton_tests::{Scene, Setup, Upstream};
 use core::time::Duration;
 
 baton_lab::tests_side_by_side![
@@ -11,6 +11,7 @@ baton_lab::tests_side_by_side![
     a_file_crosses_a_lost_carrier,
     a_file_crosses_a_black_hole,
     a_file_crosses_a_lost_carrier_and_a_black_hole,
+    a_file_survives_reset_connections,
     a_file_survives_a_killed_server,
 ];
 
@@ -33,11 +34,16 @@ fn a_file_crosses_a_lost_carrier_and_a_black_hole(sandbox: &Sandbox) {
     assert_crosses(sandbox, &[CABLE, HOLE]);
 }
 
-/// What happens to the link that carries the upload.
-type Fault = fn(&Link);
+fn a_file_survives_reset_connections(sandbox: &Sandbox) {
+    assert_crosses(sandbox, &[RESET, RESET]);
+}
 
-const CABLE: Fault = |link| link.carrier(false).unwrap();
-const HOLE: Fault = |link| link.black_hole(true);
+/// What happens to the link that carries the upload, or to all of them.
+type Fault = fn(&Scene, &Link);
+
+const CABLE: Fault = |_, link| link.carrier(false).unwrap();
+const HOLE: Fault = |_, link| link.black_hole(true);
+const RESET: Fault = |scene, _| scene.reset_connections();
 
 fn a_file_survives_a_killed_server(sandbox: &Sandbox) {
     let mut scene = scene(sandbox);
@@ -51,7 +57,7 @@ fn a_file_survives_a_killed_server(sandbox: &Sandbox) {
     let (status, text) = scene.finish(curl);
 
     assert_eq!(status, 201, "{text}\n{}", scene.agent.log());
-    assert_whole(&scene);
+    scene.assert_stored_somewhere(&file);
 }
 
 fn scene(sandbox: &Sandbox) -> Scene {
@@ -68,21 +74,12 @@ fn assert_crosses(sandbox: &Sandbox, faults: &[Fault]) {
     for (nth, fault) in (1..).zip(faults) {
         scene.wait_for_bytes(SIZE * nth / (faults.len() as u64 + 1));
         let uploads = scene.command_json(&["uploads"]).unwrap();
-        fault(scene.lab.link(uploads[0]["link"].as_str().unwrap()));
+        fault(&scene, scene.lab.link(uploads[0]["link"].as_str().unwrap()));
     }
     let (status, text) = scene.finish(curl);
 
     assert_eq!(status, 201, "{text}\n{}", scene.agent.log());
-    assert_whole(&scene);
+    scene.assert_stored_somewhere(&file);
     let allowed = SIZE + SIZE / 32 + MIB * faults.len() as u64;
     assert!(scene.payload_up() <= allowed, "{} of {allowed}", scene.payload_up());
-}
-
-/// The server stores by a name of its own.
-fn assert_whole(scene: &Scene) {
-    let stored = std::fs::read_dir(scene.dir().join("store")).unwrap().flatten();
-    let whole =
-        stored.map(|entry| entry.path()).filter(|path| path.metadata().unwrap().len() == SIZE);
-    let digests: Vec<String> = whole.map(|path| sha256_of(&path)).collect();
-    assert_eq!(digests, [sha256_of(&scene.dir().join("a.bin"))], "{}", scene.agent.log());
 }

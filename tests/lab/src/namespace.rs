@@ -13,6 +13,7 @@ use nix::{
     sys::{prctl::set_pdeathsig, signal::Signal},
 };
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic::resume_unwind,
@@ -97,7 +98,7 @@ impl Namespace {
 
     /// A program to be run in here. It is killed when the thread that starts it ends.
     #[expect(unsafe_code, reason = "std marks everything between fork and exec so")]
-    pub fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let namespace = self.clone();
         let mut command = Command::new(program);
         // SAFETY: system calls only, no allocation and no lock: async-signal-safe.

@@ -145,6 +145,8 @@ impl<const HEAD: usize> Client<HEAD> {
     }
 
     /// Asks what is there, and for its digest: a server may know one and tell it only when asked.
+    /// And for no chunks: xmpp-http-upload would say of a large file that it comes in some, and
+    /// not how long it is.
     pub fn head(
         &mut self,
         out: &mut [u8],
@@ -152,6 +154,7 @@ impl<const HEAD: usize> Client<HEAD> {
         target: &str,
     ) -> Result<usize, NotSent> {
         let head = Head::request(out, Method::Head, target, peer)
+            .header("TE", "identity")
             .header("Want-Repr-Digest", "sha-256=1")
             .finish();
         self.send(head, Method::Head, 0)
