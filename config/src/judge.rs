@@ -77,10 +77,10 @@ impl Judge {
                 self.say(dotted(&path), line, None, verdict);
             }
         } else if table::is_section(head) {
-            let nearest = table::nearest_key(&path);
+            let nearest = table::nearest_key(&path).as_deref().map(dotted);
             self.say(dotted(&path), line, None, Verdict::Unknown { nearest });
         } else if path.len() == 1 && value != Value::Empty {
-            let nearest = table::nearest_key(&[String::new(), section]);
+            let nearest = table::nearest_key(&[String::new(), section]).as_deref().map(dotted);
             self.say(dotted(&path), line, None, Verdict::Unknown { nearest });
         } else if self.unknown_sections.insert(section.clone()) {
             let nearest = table::nearest_section(&section).map(|near| format!("[{near}]"));

@@ -216,7 +216,7 @@ pub(crate) fn is_section(path: &[String]) -> bool {
 
 /// What was probably meant by `path`: a key of that section spelt like it, else the key of that
 /// very name in another section.
-pub(crate) fn nearest_key(path: &[String]) -> Option<String> {
+pub(crate) fn nearest_key(path: &[String]) -> Option<Vec<String>> {
     let (section, name) = path.split_first()?;
     let rest = name.join(".");
     // A link's keys stand under its name; where no name was given, none is suggested.
@@ -227,26 +227,26 @@ pub(crate) fn nearest_key(path: &[String]) -> Option<String> {
         .filter(|known| known.iter().all(|segment| !segment.is_empty()))
         .collect();
     let siblings = known.iter().filter(|known| known[0] == *section);
-    nearest(&rest, siblings.map(|known| known[1..].join(".")))
-        .map(|found| format!("{section}.{found}"))
-        .or_else(|| Some(known.iter().find(|known| known[1..] == *name)?.join(".")))
+    nearest(&rest, siblings.map(|known| (known[1..].join("."), known)))
+        .or_else(|| known.iter().find(|known| known[1..] == *name))
+        .cloned()
 }
 
 /// What was probably meant by a section's name.
-pub(crate) fn nearest_section(name: &str) -> Option<String> {
-    nearest(name, keys().map(|key| key.section().to_owned()))
+pub(crate) fn nearest_section(name: &str) -> Option<&'static str> {
+    nearest(name, keys().map(|key| (key.section().to_owned(), key.section())))
 }
 
-/// The known name spelt most like `given`, if any is spelt like it.
-fn nearest(given: &str, known: impl Iterator<Item = String>) -> Option<String> {
+/// What has the known name spelt most like `given`, if any is spelt like it.
+fn nearest<T>(given: &str, known: impl Iterator<Item = (String, T)>) -> Option<T> {
     // One slip in four characters, and two in all but the shortest: more is another word.
     let slips_max = (given.len() / 4).max(2).min(given.len() / 2);
     known
-        .filter(|name| name.len().abs_diff(given.len()) <= slips_max)
-        .map(|name| (distance(given, &name), name))
+        .filter(|(name, _)| name.len().abs_diff(given.len()) <= slips_max)
+        .map(|(name, found)| (distance(given, &name), found))
         .filter(|(slips, _)| *slips <= slips_max)
         .min_by_key(|(slips, _)| *slips)
-        .map(|(_, name)| name)
+        .map(|(_, found)| found)
 }
 
 /// Levenshtein's distance.

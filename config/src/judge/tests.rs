@@ -163,6 +163,15 @@ fn entries_of_a_program_are_judged_by_the_same_table() {
 }
 
 #[test]
+fn a_name_in_a_guess_moves_no_cursor() {
+    let report = Config::from_toml("[links.\"wwan\\u001b0\"]\nprioritty = 1\n");
+
+    let said = report.keys[0].to_string();
+
+    assert!(said.ends_with(r#"did you mean links."wwan\u{1b}0".priority?"#), "{said}");
+}
+
+#[test]
 fn programs_read_the_verdicts_as_json() {
     let report = Config::from_toml("[relay]\nhold = '2m'\nmod = 1\n");
 
