@@ -1,8 +1,8 @@
 //! The whole configuration.
 
 use crate::keys::{
-    Control, Deduplication, Handoff, Logging, NetworkResilience, Relay, Security, Server, Timeouts,
-    Uploads, Upstream,
+    Control, Deduplication, Downloads, Handoff, Logging, NetworkResilience, Relay, Security,
+    Server, Timeouts, Uploads, Upstream,
 };
 use crate::setting::Setting;
 use crate::value::Value;
@@ -31,6 +31,8 @@ pub struct Config {
     pub handoff: Handoff,
     /// What is taken, and in what portions it is sent.
     pub uploads: Uploads,
+    /// What is fetched from the upstream.
+    pub downloads: Downloads,
     /// How long silence is borne.
     pub timeouts: Timeouts,
     /// What is said on the standard error.
@@ -113,6 +115,7 @@ impl Config {
             classes: Classes::read(values),
             handoff: Handoff::read(values, ""),
             uploads: Uploads::read(values, ""),
+            downloads: Downloads::read(values, ""),
             timeouts: Timeouts::read(values, ""),
             logging: Logging::read(values, ""),
             server: Server::read(values, ""),

@@ -174,6 +174,17 @@ section! {
 }
 
 section! {
+    /// `[downloads]`: what is fetched from the upstream, through the agent.
+    Downloads in "downloads" {
+        /// A download whose link dies goes on by Range over another; off, it breaks off.
+        resumable_downloads_enabled: bool = "true";
+        /// A download whose length is not known comes in chunks, so that its end can be told from a
+        /// cut; off, it ends with its connection.
+        chunked_downloads_enabled: bool = "true";
+    }
+}
+
+section! {
     /// `[timeouts]`: how long silence is borne.
     Timeouts in "timeouts" {
         /// Silence of a client in the middle of a request.

@@ -71,9 +71,7 @@ pub(crate) const KEYS: &[Key] = rows! {
     }
     "downloads" {
         never allowed_extensions, "what is stored may be fetched: use uploads.allowed_extensions";
-        not_yet chunked_downloads_enabled: bool = "true", DOWNLOADS;
         never chunk_size, "answers come in the portions that the upstream sends";
-        not_yet resumable_downloads_enabled: bool = "true", DOWNLOADS;
         always range_requests: bool = "true",
             "requests for ranges go upstream as they are, and `baton serve` answers them";
         never connection_multiplexing, HTTP;
@@ -253,7 +251,6 @@ const SCORES: &str =
 const PROFILES: &str = "clients are treated alike; there are no profiles of them";
 const JWT: &str = "tokens are v, v2, token and v3";
 const METRICS: &str = "there is no metrics page; `baton status --json` has the figures";
-const DOWNLOADS: &str = "GET goes upstream as it is, over one link from start to end";
 const POOL: &str =
     "memory is fixed at start: use relay.pool_size, and network_interfaces.CLASS.buffer_size";
 const MOBILE: &str = "mobile links are classes: use network_interfaces.lte, .cellular or .5g";

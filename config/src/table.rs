@@ -2,8 +2,8 @@
 
 use crate::classes::Classes;
 use crate::keys::{
-    Control, Deduplication, Handoff, Logging, NetworkResilience, Relay, Security, Server, Timeouts,
-    Uploads, Upstream,
+    Control, Deduplication, Downloads, Handoff, Logging, NetworkResilience, Relay, Security,
+    Server, Timeouts, Uploads, Upstream,
 };
 use crate::links::{Link, Links};
 use crate::others;
@@ -180,6 +180,7 @@ const TABLE: &[&[Key]] = &[
     Classes::KEYS,
     Handoff::KEYS,
     Uploads::KEYS,
+    Downloads::KEYS,
     Timeouts::KEYS,
     Logging::KEYS,
     Server::KEYS,

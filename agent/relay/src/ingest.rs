@@ -106,7 +106,7 @@ async fn respond<T: Transport>(
     }
     if route == Route::Fetch {
         // Boxed, as the others: no request pays for the buffers of another kind.
-        return Box::pin(fetch::pass(hub, connection, request)).await;
+        return Box::pin(fetch::pass(hub, connection, &request)).await;
     }
     let _open = Open::new(hub);
     match route {

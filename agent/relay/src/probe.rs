@@ -51,7 +51,7 @@ async fn probe<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Option
 }
 
 /// Longer than the deadline where round trips are: a late answer tells how long they are.
-fn patience<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Duration {
+pub(crate) fn patience<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Duration {
     let core = hub.core.borrow();
     let view = core.links().view(link);
     let usual = view.srtt.map_or(hub.settings.upstream.connect_timeout, |srtt| {

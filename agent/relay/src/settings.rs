@@ -28,6 +28,10 @@ pub struct Rules {
     pub patience: Duration,
     /// How long an upload waits for its client to come back.
     pub session_timeout: Duration,
+    /// A download whose link dies goes on over another.
+    pub resume_downloads: bool,
+    /// A download of unknown length has an end that can be told from a cut.
+    pub chunk_downloads: bool,
     /// How long uploads may take to end after the agent was told to stop.
     pub drain: Duration,
     /// Refuse every request without a valid token, wherever it comes from.

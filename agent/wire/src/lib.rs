@@ -12,6 +12,7 @@
 pub use baton_core::base64;
 pub mod chunked;
 pub mod credential;
+pub mod download;
 pub mod http;
 pub mod media;
 pub mod multipart;

@@ -53,6 +53,8 @@ pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
     Ok(Rules {
         patience: config.timeouts.readtimeout,
         session_timeout: config.uploads.sessiontimeout,
+        resume_downloads: config.downloads.resumable_downloads_enabled,
+        chunk_downloads: config.downloads.chunked_downloads_enabled,
         drain: config.timeouts.shutdown,
         require_token: config.relay.auth == Auth::Token,
         takes: Rc::new(move |name| extensions.allow(name)),

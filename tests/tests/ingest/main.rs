@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod chunked;
+mod downloads;
 mod draft;
 mod form;
 mod tus;
@@ -12,6 +13,7 @@ use baton_tests::{Raw, Said, Scene, Setup};
 use chunked::*;
 use core::fmt::Display;
 use core::time::Duration;
+use downloads::*;
 use draft::*;
 use form::*;
 use std::path::Path;
@@ -34,6 +36,11 @@ baton_lab::tests![
     chunks_in_reverse_order_are_put_together,
     a_chunk_that_was_cut_is_sent_again,
     what_chunked_clients_get_wrong_is_refused,
+    a_download_crosses_a_lost_carrier_and_a_black_hole_unbroken,
+    a_part_of_a_file_stays_that_part_over_a_switch,
+    a_file_that_changes_on_the_way_is_never_glued_together,
+    a_download_breaks_off_where_that_is_configured,
+    conditions_of_a_client_are_the_upstreams_to_judge,
 ];
 
 const MIB: u64 = 1 << 20;

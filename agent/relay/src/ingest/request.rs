@@ -17,6 +17,10 @@ pub(super) const FORM: &str = "/upload";
 /// The methods for which a v3 token may be signed where an upload is created by POST.
 pub(super) const UPLOADERS: &[&str] = &["PUT", "POST"];
 
+/// What is passed on with a download's request (RFC 9110 sections 13.1 and 14.2).
+const CONDITIONS: [&str; 6] =
+    ["Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"];
+
 /// Who takes a request. An id is that of the upload that it is to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
@@ -40,7 +44,8 @@ pub(super) struct Request {
     pub(super) authorization: Option<String>,
     /// `X-Signature`.
     pub(super) signature: Option<String>,
-    pub(super) range: Option<String>,
+    /// Which bytes of a file are wanted, and of which state of it.
+    pub(super) conditions: Vec<(&'static str, String)>,
     /// Who sends it, for display.
     pub(super) client: String,
 }
@@ -56,7 +61,10 @@ impl Request {
             content_type: text("Content-Type"),
             authorization: text("Authorization"),
             signature: text(chunked::SIGNATURE),
-            range: text("Range"),
+            conditions: CONDITIONS
+                .into_iter()
+                .filter_map(|name| Some((name, text(name)?)))
+                .collect(),
             client,
         }
     }
