@@ -87,7 +87,7 @@ impl Secured {
     /// # Panics
     ///
     /// If it is not installed.
-    pub(crate) fn start(&self, lab: &Lab, to: &str) -> Process {
+    pub fn start(&self, lab: &Lab, to: &str) -> Process {
         let dir = self.dir.path();
         let mut command = lab.upstream.command("nginx");
         command.arg("-c").arg(write_config(dir, &format!("{UPSTREAM_V4}:{PORT}"), to));

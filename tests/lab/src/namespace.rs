@@ -147,12 +147,7 @@ impl Namespace {
     }
 
     /// Creates a veth pair from here to `peer`, both ends down.
-    pub(crate) fn add_veth(
-        &self,
-        name: &str,
-        peer: &Self,
-        peer_name: &str,
-    ) -> Result<(), LabError> {
+    pub fn add_veth(&self, name: &str, peer: &Self, peer_name: &str) -> Result<(), LabError> {
         let end = crate::netlink::End { name: peer_name, namespace: peer.as_fd() };
         self.0.netlink.add_veth(name, end).map_err(|errno| {
             self.error(
