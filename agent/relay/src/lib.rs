@@ -17,6 +17,7 @@ mod arena;
 mod connection;
 mod connections;
 mod control;
+mod depot;
 mod hub;
 mod ingest;
 mod lane;

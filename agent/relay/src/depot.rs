@@ -1,0 +1,3 @@
+//! Uploads that were acknowledged before they were delivered.
+
+mod shelf;
