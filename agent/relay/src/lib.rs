@@ -34,6 +34,7 @@ mod transfer;
 mod upstream;
 
 pub use control::{ControlError, ControlSocket};
+pub use depot::{Depot, DepotError, DepotOptions};
 pub use ingest::Origin;
 pub use run::{Parts, run};
 pub use settings::{

@@ -1,8 +1,10 @@
 //! One upload's side of the driver: who sends it, what it is called, where its bytes are.
 
+use crate::depot::ReadAt;
 use crate::settings::SignedType;
 use crate::spool::SpoolFile;
 use crate::upstream::Spoken;
+use baton_core::spool::Urgency;
 use baton_core::{BLOCK_SIZE, Failure, UploadId, Verdict};
 use core::cell::{Cell, RefCell};
 use sha2::{Digest, Sha256};
@@ -27,6 +29,8 @@ pub(crate) enum Body {
     Passing,
     /// In a file, until the end.
     Spool(SpoolFile),
+    /// On disk since before the upload was opened, under a number of their own.
+    Kept { id: u64, body: Box<dyn ReadAt>, sha256: [u8; 32] },
 }
 
 /// What is known of an upload before it has an id.
@@ -40,6 +44,8 @@ pub(crate) struct Proto {
     /// For any of which a token that signs one is good.
     pub(crate) methods: &'static [&'static str],
     pub(crate) client: String,
+    /// How soon it is delivered, of those that wait for that.
+    pub(crate) urgency: Urgency,
 }
 
 /// One upload.
@@ -65,6 +71,8 @@ pub(crate) struct Transfer {
     pub(crate) location: RefCell<Option<String>>,
     /// What its token takes the content type from, where it was tried the other way.
     pub(crate) signed_type: Cell<Option<SignedType>>,
+    /// What was kept of it on disk can't be read.
+    pub(crate) is_damaged: Cell<bool>,
     /// Why the last try ended, if nothing was acknowledged since.
     pub(crate) trouble: Cell<Option<Failure>>,
     /// Of what came, for upstreams that are asked what they hold.
@@ -74,7 +82,7 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     pub(crate) fn open(id: UploadId, proto: Proto, total: u64, spoken: Spoken, body: Body) -> Self {
-        let Proto { name, content_type, credential, is_vouched_for: _, methods: _, client } = proto;
+        let Proto { name, content_type, credential, client, .. } = proto;
         Self {
             id,
             name,
@@ -89,6 +97,7 @@ impl Transfer {
             held_from: Cell::new(0),
             location: RefCell::new(None),
             signed_type: Cell::new(None),
+            is_damaged: Cell::new(false),
             trouble: Cell::new(None),
             digest: RefCell::default(),
             verdict: watch::Sender::new(None),
@@ -117,6 +126,9 @@ impl Transfer {
 
     /// SHA-256 of the whole, once all of it came and was noted.
     pub(crate) fn digest(&self) -> Option<[u8; 32]> {
+        if let Body::Kept { sha256, .. } = &self.body {
+            return Some(*sha256);
+        }
         let is_noted = !matches!(self.body, Body::Pool) && self.received() == self.total;
         is_noted.then(|| self.digest.borrow().clone().finalize().into())
     }
@@ -149,7 +161,7 @@ impl Transfer {
     /// Gives back whole blocks below `offset`; whether there were any.
     pub(crate) fn release_below(&self, offset: u64, mut release: impl FnMut(UploadId)) -> bool {
         let before = self.held_from.get();
-        if matches!(self.body, Body::Spool(_)) {
+        if matches!(self.body, Body::Spool(_) | Body::Kept { .. }) {
             return false;
         }
         let mut from = before;

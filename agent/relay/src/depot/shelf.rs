@@ -11,7 +11,7 @@ mod walk;
 mod whose;
 
 pub(crate) use error::ShelfError;
-pub(crate) use ledger::{LOSSES_KEPT, Lost};
+pub(crate) use ledger::Lost;
 pub(crate) use recovery::Found;
 pub(crate) use room::Limits;
 pub(crate) use walk::Walk;
@@ -137,6 +137,10 @@ impl<S: Segments> Shelf<S> {
     /// of the folder serves them all.
     pub(crate) fn commit(&mut self, all: &[(u64, [u8; 32])]) -> Vec<Result<(), ShelfError>> {
         let synced = all.iter().map(|(id, sha256)| {
+            if self.require(*id, &[Standing::Kept]).is_ok() {
+                // Asked again by somebody who did not wait for the answer.
+                return Ok(());
+            }
             self.require(*id, &[Standing::Unfinished])?;
             let total = self.entry(*id)?.chain.end();
             self.put(*id, &Record::Committed { total, sha256: *sha256 })?;

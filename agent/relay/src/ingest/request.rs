@@ -5,6 +5,7 @@ use super::refusal::Refusal;
 use crate::hub::Hub;
 use crate::settings::Rules;
 use crate::transfer::{Credential, Proto};
+use baton_core::spool::Urgency;
 use baton_hal::{Id, Transport};
 use baton_wire::chunked;
 use baton_wire::http::{Method, RequestHead};
@@ -43,6 +44,8 @@ pub(super) struct Request {
     pub(super) range: Option<String>,
     /// Who sends it, for display.
     pub(super) client: String,
+    /// `Priority`: how soon it is delivered, where that is not at once.
+    pub(super) urgency: Urgency,
 }
 
 impl Request {
@@ -58,6 +61,7 @@ impl Request {
             signature: text(chunked::SIGNATURE),
             range: text("Range"),
             client,
+            urgency: head.headers.text("Priority").map(Urgency::parse).unwrap_or_default(),
         }
     }
 
@@ -75,6 +79,7 @@ impl Request {
             is_vouched_for: false,
             methods,
             client: self.client.clone(),
+            urgency: self.urgency,
         }
     }
 

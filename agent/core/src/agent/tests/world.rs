@@ -121,7 +121,10 @@ impl World {
 
     pub(super) fn open(&mut self, total: u64, resume: Resume) -> UploadId {
         let id = self.agent.vacancy().expect("room");
-        self.feed(Event::Opened { id, spec: UploadSpec { total, resume, replayable: true } });
+        self.feed(Event::Opened {
+            id,
+            spec: UploadSpec { total, resume, replayable: true, resumes_at: None },
+        });
         id
     }
 

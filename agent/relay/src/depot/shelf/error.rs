@@ -14,6 +14,8 @@ pub(crate) enum ShelfError {
     TooLong,
     /// There is no such upload, or it is not at that point.
     NoSuch(u64),
+    /// It is being delivered just now.
+    UnderWay(u64),
     /// A newer program wrote what is there.
     Newer { version: u16 },
     /// Its bytes on disk are not what they were.
@@ -35,6 +37,7 @@ impl core::fmt::Display for ShelfError {
             }
             Self::TooLong => TooLong.fmt(f),
             Self::NoSuch(id) => write!(f, "there is no spooled upload {id} to do that with"),
+            Self::UnderWay(id) => write!(f, "the spooled upload {id} is on its way just now"),
             Self::Newer { version } => write!(
                 f,
                 "a newer baton wrote it (format {version}): use that one, or another [relay] spool_dir"
@@ -56,8 +59,9 @@ impl From<TooLong> for ShelfError {
 
 /// What the device said.
 pub(super) fn device<E: Error>(error: E) -> ShelfError {
-    match error.kind() {
-        ErrorKind::Full => ShelfError::DeviceFull(error.to_string()),
-        _ => ShelfError::Device(error.to_string()),
+    if error.kind() == ErrorKind::Full {
+        ShelfError::DeviceFull(error.to_string())
+    } else {
+        ShelfError::Device(error.to_string())
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Lost {
 }
 
 /// Losses that are remembered by name, besides being counted.
-pub(crate) const LOSSES_KEPT: usize = 16;
+const LOSSES_KEPT: usize = 16;
 
 /// Bytes written until the sums are noted again: a restart forgets no more wear than this.
 const TALLY_EVERY: u64 = 16 << 20;

@@ -22,9 +22,9 @@ impl<S: Segment> Walk<S> {
         segments: &F,
         position: Position,
     ) -> Result<Self, ShelfError> {
-        let segment = segments.open(position).map_err(|error| match error.kind() {
-            ErrorKind::Missing => ShelfError::Damaged(position.chain),
-            _ => device(error),
+        let segment = segments.open(position).map_err(|error| {
+            let is_gone = error.kind() == ErrorKind::Missing;
+            if is_gone { ShelfError::Damaged(position.chain) } else { device(error) }
         })?;
         let mut header = [0; HEADER];
         let read = segment.read_at(0, &mut header).map_err(device)?;
