@@ -38,6 +38,24 @@ choice! {
 }
 
 choice! {
+    /// When a client is told of success.
+    Mode, "takes through or spool",
+    /// Once the upstream has proved it.
+    Through = "through",
+    /// Once the file is durable in the spool.
+    Spool = "spool",
+}
+
+choice! {
+    /// What gives way when the spool is full.
+    Eviction, "takes refuse or evict_oldest",
+    /// Nothing.
+    Refuse = "refuse",
+    /// The oldest.
+    EvictOldest = "evict_oldest",
+}
+
+choice! {
     /// How files are carried upstream.
     Protocol, "takes auto, tus, resumable, hmac-chunked or put",
     /// The upstream is asked.

@@ -1,6 +1,6 @@
 //! The keys that act, section by section. The help of a key is the doc of its field.
 
-use crate::choice::{Auth, ChunkSize, Level, Protocol, Sync, Token, TypeFrom};
+use crate::choice::{Auth, ChunkSize, Eviction, Level, Mode, Protocol, Sync, Token, TypeFrom};
 use crate::config::Values;
 use crate::setting::Setting;
 use crate::table::Key;
@@ -57,10 +57,19 @@ section! {
         /// Memory for bytes on their way: half of it set aside at start, half for the kernel's copies;
         /// `auto`: 1/16 of the RAM, at most 8MB.
         pool_size: Option<Bytes> = "auto", "256KB" to "1GB" of Bytes;
+        /// When a client is told of success: `through`, once the upstream has proved it; `spool`, once
+        /// the file is safe in the spool, to be delivered later. A file that the upstream then refuses
+        /// is kept there: `baton uploads` lists it.
+        mode: Mode = "through";
         /// Folder for what must be kept until the upstream has it.
         spool_dir: PathBuf = "/var/lib/baton";
         /// The most that the spool takes; `auto`: a quarter of the free space.
         spool_size: Option<Bytes> = "auto";
+        /// In `spool` mode, what gives way when the spool is full: `refuse`, nothing, the client gets
+        /// 507; `evict_oldest`, the oldest, refused ones first, each with a loss record.
+        spool_eviction: Eviction = "refuse";
+        /// Let `spool` mode use a file system in memory, which a power cut empties.
+        spool_volatile: bool = "false";
     }
 }
 

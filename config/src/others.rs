@@ -27,11 +27,6 @@ macro_rules! rows {
 }
 
 pub(crate) const KEYS: &[Key] = rows! {
-    "relay" {
-        not_yet mode: String = "through",
-            "a client is told of success once the upstream has proved it";
-        not_yet spool_volatile: bool = "false", "the spool only holds what a replay needs";
-    }
     "server" {
         not_yet metricsenabled: bool = "true", METRICS;
         not_yet metrics_path: String = "/metrics", METRICS;

@@ -78,6 +78,8 @@ pub struct UploadSpec {
     pub resume: Resume,
     /// Whether the driver keeps every byte until the end, so that a replay is possible.
     pub replayable: bool,
+    /// It exists upstream since an earlier run of the driver, which kept no byte below this.
+    pub resumes_at: Option<u64>,
 }
 
 /// How an upload ended.
@@ -233,11 +235,11 @@ impl<const LINKS: usize> Upload<LINKS> {
         let mut upload = Self {
             id,
             spec,
-            received: 0,
-            acked: 0,
-            sent: 0,
+            received: spec.resumes_at.unwrap_or(0),
+            acked: spec.resumes_at.unwrap_or(0),
+            sent: spec.resumes_at.unwrap_or(0),
             furthest: (0, now),
-            created: spec.resume == Resume::Replay,
+            created: spec.resume == Resume::Replay || spec.resumes_at.is_some(),
             course: Course::Seeking,
             lanes: [Lane::Idle; LINKS],
             attempts: 0,

@@ -1,8 +1,10 @@
 //! The control API: HTTP/1.1 and JSON over a Unix socket.
 
 use crate::connection::{Answer, Connection, Incoming};
+use crate::depot::Kept;
 use crate::hub::Hub;
 use crate::report;
+use baton_core::spool::Cause;
 use baton_core::{Duration, Event};
 use baton_hal::Transport;
 use std::io;
@@ -79,7 +81,7 @@ impl Drop for ControlSocket {
 }
 
 /// Answers callers until the future is dropped.
-pub(crate) async fn serve<T: Transport + 'static>(hub: Rc<Hub<T>>, socket: ControlSocket) {
+pub(crate) async fn serve<T: Transport>(hub: Rc<Hub<T>>, socket: ControlSocket) {
     loop {
         match socket.listener.accept().await {
             Ok((stream, _)) => {
@@ -93,13 +95,13 @@ pub(crate) async fn serve<T: Transport + 'static>(hub: Rc<Hub<T>>, socket: Contr
     }
 }
 
-async fn caller<T: Transport + 'static>(hub: Rc<Hub<T>>, stream: UnixStream) {
+async fn caller<T: Transport>(hub: Rc<Hub<T>>, stream: UnixStream) {
     let mut connection = Connection::new(stream, PATIENCE);
     while let Ok(Incoming::Request) = connection.next().await {
         let head = connection.http().head();
         let (method, target) = (head.method.to_owned(), head.target.to_owned());
         let Some(body) = read_body(&mut connection).await else { return };
-        let (status, json) = respond(&hub, &method, &target, &body);
+        let (status, json) = respond(&hub, &method, &target, &body).await;
         let answer = Answer { content_type: "application/json", ..Answer::text(status, &json) };
         if connection.answer(&answer).await.is_err() || !connection.http().keep_alive() {
             return;
@@ -121,7 +123,7 @@ async fn read_body(connection: &mut Connection<UnixStream>) -> Option<Vec<u8>> {
     }
 }
 
-fn respond<T: Transport + 'static>(
+async fn respond<T: Transport>(
     hub: &Rc<Hub<T>>,
     method: &str,
     target: &str,
@@ -130,11 +132,13 @@ fn respond<T: Transport + 'static>(
     let json = match (method, target) {
         ("GET", "/v1/status") => serde_json::to_string(&report::status(hub)),
         ("GET", "/v1/links") => serde_json::to_string(&report::links(hub)),
-        ("GET", "/v1/uploads") => serde_json::to_string(&report::uploads(hub)),
+        ("GET", "/v1/uploads") => serde_json::to_string(&report::uploads(hub).await),
         ("POST", "/v1/switch") => return switch(hub, body),
+        ("POST", "/v1/uploads/retry") => return spooled(hub, body, Deed::Retry).await,
+        ("POST", "/v1/uploads/drop") => return spooled(hub, body, Deed::Drop).await,
         _ => return (
             404,
-            r#"{"error":"no such thing: GET /v1/status, /v1/links, /v1/uploads, POST /v1/switch"}"#
+            r#"{"error":"no such thing: GET /v1/status, /v1/links, /v1/uploads, POST /v1/switch, /v1/uploads/retry, /v1/uploads/drop"}"#
                 .into(),
         ),
     };
@@ -144,12 +148,59 @@ fn respond<T: Transport + 'static>(
     }
 }
 
+/// What an operator may do with uploads in the spool.
+#[derive(Clone, Copy)]
+enum Deed {
+    /// Try one again that the upstream refused.
+    Retry,
+    /// Give it up.
+    Drop,
+}
+
+#[derive(serde::Deserialize)]
+struct Spooled {
+    /// As it is listed, or `failed` for all that were refused.
+    id: String,
+}
+
+async fn spooled<T: Transport>(hub: &Rc<Hub<T>>, body: &[u8], deed: Deed) -> (u16, String) {
+    let no = |status, error: String| (status, serde_json::json!({ "error": error }).to_string());
+    let Some(depot) = &hub.depot else {
+        return no(409, "nothing is spooled: [relay] mode is \"through\"".into());
+    };
+    let wanted = match serde_json::from_slice::<Spooled>(body) {
+        Ok(spooled) => spooled.id,
+        Err(error) => return no(400, format!("{error}: send {{\"id\": \"s12\"}} or \"failed\"")),
+    };
+    let ids: Vec<u64> = if wanted == "failed" {
+        let failed = depot.list().await.into_iter().filter(Kept::has_failed);
+        failed.map(|kept| kept.chain.id()).collect()
+    } else {
+        match wanted.strip_prefix('s').and_then(|digits| digits.parse().ok()) {
+            Some(id) => vec![id],
+            None => {
+                return no(404, format!("no spooled upload {wanted}: `baton uploads` lists them"));
+            }
+        }
+    };
+    for id in &ids {
+        let done = match deed {
+            Deed::Retry => depot.retry(*id).await,
+            Deed::Drop => depot.lose(*id, Cause::Dropped).await,
+        };
+        if let Err(error) = done {
+            return no(409, error.to_string());
+        }
+    }
+    (200, serde_json::json!({ "uploads": ids.len() }).to_string())
+}
+
 #[derive(serde::Deserialize)]
 struct Switch {
     link: String,
 }
 
-fn switch<T: Transport + 'static>(hub: &Rc<Hub<T>>, body: &[u8]) -> (u16, String) {
+fn switch<T: Transport>(hub: &Rc<Hub<T>>, body: &[u8]) -> (u16, String) {
     let wanted = match serde_json::from_slice::<Switch>(body) {
         Ok(switch) => switch.link,
         Err(error) => return (400, serde_json::json!({ "error": format!("{error}: send {{\"link\": \"wlan0\"}} or \"auto\"") }).to_string()),

@@ -4,6 +4,7 @@
 
 use crate::arena::Arena;
 use crate::connections::Connections;
+use crate::depot::Depot;
 use crate::ingest::Sessions;
 use crate::lane::{self, LaneHandle, Order};
 use crate::settings::{Rules, Settings};
@@ -19,7 +20,7 @@ use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Links at once: a router has two or three; eight leaves room for tunnels.
 pub(crate) const LINKS: usize = 8;
@@ -41,6 +42,8 @@ pub(crate) struct Hub<T: Transport> {
     pub(crate) core: RefCell<Box<Core>>,
     pub(crate) arena: Arena,
     pub(crate) spool: Rc<Spool>,
+    /// In `spool` mode, what is to be delivered.
+    pub(crate) depot: Option<Depot>,
     pub(crate) upstream: Upstream,
     pub(crate) connections: Connections<T>,
     /// What the kernel says of each link in the table.
@@ -63,6 +66,8 @@ pub(crate) struct Hub<T: Transport> {
     pub(crate) in_flight: [Cell<bool>; LINKS],
     /// Why whatever answers over each link is not believed to be the upstream.
     pub(crate) distrust: [RefCell<Option<String>>; LINKS],
+    /// Whether any link may carry uploads.
+    usable: watch::Sender<bool>,
     /// What the log has said last.
     said: RefCell<Said>,
     /// Where LAN clients are served.
@@ -82,7 +87,12 @@ struct Said {
 }
 
 impl<T: Transport + 'static> Hub<T> {
-    pub(crate) fn new(settings: Settings, transport: T, seed: u64) -> Rc<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        transport: T,
+        depot: Option<Depot>,
+        seed: u64,
+    ) -> Rc<Self> {
         let spool = Rc::new(Spool::new(settings.spool_dir.clone(), settings.spool_size));
         let core = Box::new(Core::new(settings.rules.policy, seed));
         Rc::new(Self {
@@ -91,6 +101,8 @@ impl<T: Transport + 'static> Hub<T> {
             arena: Arena::new(core.pool().total()),
             core: RefCell::new(core),
             spool,
+            depot,
+            usable: watch::Sender::new(false),
             upstream: Upstream::new(&settings.upstream, &settings.spool_dir),
             connections: Connections::default(),
             facts: RefCell::default(),
@@ -141,6 +153,13 @@ impl<T: Transport + 'static> Hub<T> {
         }
     }
 
+    /// Waits until a link may carry uploads, and the upstream was heard over one.
+    pub(crate) async fn reachable(&self) {
+        self.upstream.known().await;
+        // The sender lives as long as this does.
+        let _ = self.usable.subscribe().wait_for(|usable| *usable).await;
+    }
+
     fn settle(self: &Rc<Self>, now: Instant) {
         loop {
             let action = self.core.borrow_mut().poll_action(now);
@@ -148,6 +167,8 @@ impl<T: Transport + 'static> Hub<T> {
             self.perform(action);
         }
         self.settled.set(now);
+        let usable = self.core.borrow().links().ranked().next().is_some();
+        self.usable.send_if_modified(|before| core::mem::replace(before, usable) != usable);
         self.say_what_changed();
         self.timer.notify_one();
     }
@@ -199,6 +220,12 @@ impl<T: Transport + 'static> Hub<T> {
         if let Outcome::Acked(_) | Outcome::Offset(_) = outcome {
             transfer.trouble.set(None);
             self.release_acked(transfer);
+        }
+        if let (Outcome::Created, Some(depot), Body::Kept { id, .. }) =
+            (outcome, &self.depot, &transfer.body)
+            && let Some(location) = transfer.location.borrow().clone()
+        {
+            depot.note_location(*id, location);
         }
         if let Outcome::Failed(failure) = outcome {
             transfer.trouble.set(Some(failure));

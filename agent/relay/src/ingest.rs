@@ -11,8 +11,11 @@ mod put;
 mod refusal;
 mod request;
 mod sessions;
+mod stow;
 mod tus;
 
+pub(crate) use intake::{arrived, begin, close, vacancy};
+pub(crate) use refusal::words;
 pub(crate) use sessions::Sessions;
 
 use crate::connection::{Answer, Connection, Ended};

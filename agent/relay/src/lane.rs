@@ -10,6 +10,7 @@ mod session;
 
 pub(crate) use gauge::Gauge;
 
+use crate::depot::ShelfError;
 use crate::hub::Hub;
 use crate::transfer::{Body, Transfer};
 use crate::upstream::Spoken;
@@ -159,6 +160,17 @@ impl<T: Transport + 'static> Lane<T> {
                 let most = left.min(BLOCK_SIZE as u64) as usize;
                 let read = file.read_at(&mut block[..most], body.start).map_err(|error| {
                     tracing::error!(upload = self.transfer.name, %error, "reading the spool");
+                    Unwritten::Lost
+                })?;
+                spooled = (block, read);
+                &spooled.0[..spooled.1]
+            }
+            Body::Kept { body: kept, .. } => {
+                let mut block = [0; BLOCK_SIZE];
+                let most = left.min(BLOCK_SIZE as u64) as usize;
+                let read = kept.read_at(&mut block[..most], body.start).map_err(|error| {
+                    tracing::error!(upload = self.transfer.name, %error, "reading the spool");
+                    self.transfer.is_damaged.set(matches!(error, ShelfError::Damaged(_)));
                     Unwritten::Lost
                 })?;
                 spooled = (block, read);

@@ -17,6 +17,7 @@ mod arena;
 mod connection;
 mod connections;
 mod control;
+mod depot;
 mod hub;
 mod ingest;
 mod lane;
@@ -33,6 +34,7 @@ mod transfer;
 mod upstream;
 
 pub use control::{ControlError, ControlSocket};
+pub use depot::{Depot, DepotError, DepotOptions};
 pub use ingest::Origin;
 pub use run::{Parts, run};
 pub use settings::{

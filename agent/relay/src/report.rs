@@ -1,6 +1,9 @@
 //! What is going on, in the shapes that others script against.
 
+mod spool;
+
 use crate::hub::{Hub, LINKS};
+use crate::transfer::Body;
 use baton_core::{BLOCK_SIZE, Class, Duration, Instant, LinkId};
 use baton_hal::Transport;
 use serde::Serialize;
@@ -23,7 +26,7 @@ pub(crate) struct Status {
     switches_total: u32,
     switches: Vec<Switch>,
     pools: Vec<Pool>,
-    spool: Room,
+    spool: spool::Spool,
     warnings: Vec<String>,
 }
 
@@ -62,12 +65,6 @@ struct Pool {
     used_bytes: u64,
 }
 
-#[derive(Serialize)]
-struct Room {
-    size_bytes: u64,
-    free_bytes: u64,
-}
-
 /// One of `GET /v1/links`.
 #[derive(Serialize)]
 pub(crate) struct Link {
@@ -102,10 +99,17 @@ pub(crate) struct Upload {
     acked: u64,
     link: Option<String>,
     state: &'static str,
-    protocol: &'static str,
+    /// `null` while it waits in the spool.
+    protocol: Option<&'static str>,
+    /// RFC 9218's, of what the spool holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    urgency: Option<u8>,
+    /// Why the upstream refused it, if it did and the spool keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
-pub(crate) fn status<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Status {
+pub(crate) fn status<T: Transport>(hub: &Rc<Hub<T>>) -> Status {
     let core = hub.core.borrow();
     let name = |link: Option<LinkId>| link.and_then(|link| hub.link_name(link));
     let spoken = hub.upstream.spoken();
@@ -145,7 +149,7 @@ pub(crate) fn status<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Status {
             })
             .collect(),
         pools: pools(&core),
-        spool: Room { size_bytes: hub.settings.spool_size, free_bytes: hub.spool.room() },
+        spool: spool::of(hub),
         warnings: hub.warnings.borrow().clone(),
     }
 }
@@ -165,7 +169,7 @@ fn pools(core: &crate::hub::Core) -> Vec<Pool> {
     core::iter::once(whole).chain(classes).collect()
 }
 
-pub(crate) fn links<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Link> {
+pub(crate) fn links<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Link> {
     let core = hub.core.borrow();
     let facts = hub.facts.borrow();
     (0..LINKS)
@@ -200,7 +204,15 @@ fn ms(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
-pub(crate) fn uploads<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Upload> {
+pub(crate) async fn uploads<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Upload> {
+    let waiting = match &hub.depot {
+        Some(depot) => spool::waiting(depot).await,
+        None => Vec::new(),
+    };
+    under_way(hub).into_iter().chain(waiting).collect()
+}
+
+fn under_way<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Upload> {
     let core = hub.core.borrow();
     let transfers = hub.transfers.borrow();
     transfers
@@ -208,7 +220,12 @@ pub(crate) fn uploads<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Upload> {
         .filter_map(|transfer| {
             let view = core.view(transfer.id)?;
             Some(Upload {
-                id: format!("{}.{}", view.id.slot, view.id.generation),
+                id: match &transfer.body {
+                    Body::Kept { id, .. } => spool::id(*id),
+                    Body::Pool | Body::Passing | Body::Spool(_) | Body::Chunks(_) => {
+                        format!("{}.{}", view.id.slot, view.id.generation)
+                    }
+                },
                 path: transfer.name.clone(),
                 client: transfer.client.clone(),
                 size: view.total,
@@ -216,7 +233,9 @@ pub(crate) fn uploads<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Vec<Upload> {
                 acked: view.acked,
                 link: view.link.and_then(|link| hub.link_name(link)),
                 state: view.state,
-                protocol: transfer.spoken.name(),
+                protocol: Some(transfer.spoken.name()),
+                urgency: None,
+                reason: None,
             })
         })
         .collect()

@@ -1,6 +1,7 @@
 //! The agent from start to stop.
 
 use crate::control::{self, ControlSocket};
+use crate::depot::{self, Depot};
 use crate::hub::{Hub, LINKS};
 use crate::ingest::{self, Origin};
 use crate::sampler;
@@ -26,6 +27,8 @@ pub struct Parts<L, T> {
     pub links: L,
     /// How connections over one link are made.
     pub transport: T,
+    /// In `spool` mode, what is to be delivered.
+    pub depot: Option<Depot>,
     /// Which interface a local address belongs to.
     pub origin: Origin,
     /// What this process lacks and what that costs, for the status.
@@ -43,7 +46,7 @@ where
     T: Transport + 'static,
 {
     let seats = Arc::new(Semaphore::new(usize::from(parts.settings.max_clients)));
-    let hub = Hub::new(parts.settings, parts.transport, parts.seed);
+    let hub = Hub::new(parts.settings, parts.transport, parts.depot, parts.seed);
     hub.warnings.replace(parts.warnings);
     hub.listening.replace(
         parts.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
@@ -56,7 +59,9 @@ where
             parts.origin.clone(),
         ));
     }
-    if let Err(error) = hub.spool.create(0) {
+    if hub.depot.is_none()
+        && let Err(error) = hub.spool.create(0)
+    {
         let warning = format!(
             "no spool: {error}; until then an upload that can't resume fails when it is cut"
         );
@@ -73,6 +78,7 @@ where
         () = follow_links(&hub, parts.links) => {}
         () = hub.run_timers() => {}
         () = sampler::run(hub.clone()) => {}
+        () = depot::deliver(hub.clone()) => {}
         () = hub.sweep_sessions() => {}
         () = control => {}
         () = follow_rules(&hub, parts.reload) => {}

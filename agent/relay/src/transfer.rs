@@ -1,8 +1,10 @@
 //! One upload's side of the driver: who sends it, what it is called, where its bytes are.
 
+use crate::depot::ReadAt;
 use crate::settings::SignedType;
 use crate::spool::SpoolFile;
 use crate::upstream::Spoken;
+use baton_core::spool::Urgency;
 use baton_core::{BLOCK_SIZE, Failure, UploadId, Verdict};
 use baton_wire::chunked::Session;
 use baton_wire::resumable::Limits;
@@ -31,6 +33,8 @@ pub(crate) enum Body {
     Spool(SpoolFile),
     /// In a file, until the upstream has them.
     Chunks(SpoolFile),
+    /// On disk since before the upload was opened, under a number of their own.
+    Kept { id: u64, body: Box<dyn ReadAt>, sha256: [u8; 32] },
 }
 
 /// What is known of an upload before it has an id.
@@ -44,6 +48,8 @@ pub(crate) struct Proto {
     /// For any of which a token that signs one is good.
     pub(crate) methods: &'static [&'static str],
     pub(crate) client: String,
+    /// How soon it is delivered, of those that wait for that.
+    pub(crate) urgency: Urgency,
 }
 
 /// One upload.
@@ -73,6 +79,8 @@ pub(crate) struct Transfer {
     pub(crate) session: RefCell<Option<Session>>,
     /// What its token takes the content type from, where it was tried the other way.
     pub(crate) signed_type: Cell<Option<SignedType>>,
+    /// What was kept of it on disk can't be read.
+    pub(crate) is_damaged: Cell<bool>,
     /// Why the last try ended, if nothing was acknowledged since.
     pub(crate) trouble: Cell<Option<Failure>>,
     /// Of what came, for upstreams that are asked what they hold.
@@ -82,7 +90,7 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     pub(crate) fn open(id: UploadId, proto: Proto, total: u64, spoken: Spoken, body: Body) -> Self {
-        let Proto { name, content_type, credential, is_vouched_for: _, methods: _, client } = proto;
+        let Proto { name, content_type, credential, client, .. } = proto;
         Self {
             id,
             name,
@@ -99,6 +107,7 @@ impl Transfer {
             limits: Cell::new(Limits::NONE),
             session: RefCell::new(None),
             signed_type: Cell::new(None),
+            is_damaged: Cell::new(false),
             trouble: Cell::new(None),
             digest: RefCell::default(),
             verdict: watch::Sender::new(None),
@@ -127,6 +136,9 @@ impl Transfer {
 
     /// SHA-256 of the whole, once all of it came and was noted.
     pub(crate) fn digest(&self) -> Option<[u8; 32]> {
+        if let Body::Kept { sha256, .. } = &self.body {
+            return Some(*sha256);
+        }
         let is_noted = !matches!(self.body, Body::Pool) && self.received() == self.total;
         is_noted.then(|| self.digest.borrow().clone().finalize().into())
     }
@@ -165,7 +177,7 @@ impl Transfer {
     pub(crate) fn release_below(&self, offset: u64, mut release: impl FnMut(UploadId)) -> bool {
         let before = self.held_from.get();
         match &self.body {
-            Body::Spool(_) => return false,
+            Body::Spool(_) | Body::Kept { .. } => return false,
             Body::Chunks(file) => {
                 self.held_from.set(before.max(offset));
                 return file.free(before, offset);

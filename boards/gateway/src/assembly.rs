@@ -1,13 +1,17 @@
 //! From the configuration to what the agent is given.
 
 use crate::failure::Failure;
-use baton_config::{Auth, Config, Protocol, Token, TypeFrom};
+use baton_config::{Auth, Config, Mode, Protocol, Token, TypeFrom};
+use baton_core::spool::Eviction;
 use baton_core::token::Scheme;
 use baton_core::{
     BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, Policy, UploadPolicy,
 };
 use baton_hal::Facts;
-use baton_relay::{Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings};
+use baton_hal_linux::{FileSegments, volatile};
+use baton_relay::{
+    Depot, DepotOptions, Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings,
+};
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use std::path::Path;
 use std::rc::Rc;
@@ -15,15 +19,11 @@ use std::rc::Rc;
 /// The agent's settings.
 pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
     let url = config.upstream.url.as_ref().ok_or_else(no_upstream)?;
-    let spool_dir = &config.relay.spool_dir;
     Ok(Settings {
         rules: rules(config)?,
         max_clients: u16::try_from(config.relay.max_clients).unwrap_or(u16::MAX),
-        spool_dir: spool_dir.clone(),
-        spool_size: config
-            .relay
-            .spool_size
-            .map_or_else(|| quarter_of_free(spool_dir), |size| size.0),
+        spool_dir: config.relay.spool_dir.clone(),
+        spool_size: spool_size(config),
         upstream: UpstreamSettings {
             scheme: url.scheme(),
             authority: url.authority(),
@@ -43,6 +43,37 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
             connect_timeout: config.upstream.connect_timeout,
         },
     })
+}
+
+/// What `spool` mode delivers from; `None` in `through` mode.
+pub(crate) async fn depot(config: &Config) -> Result<Option<Depot>, Failure> {
+    let dir = &config.relay.spool_dir;
+    if config.relay.mode == Mode::Through {
+        return Ok(None);
+    }
+    if let Some(kind) = volatile(dir).filter(|_| !config.relay.spool_volatile) {
+        let dir = dir.display();
+        return Err(Failure::No(format!(
+            "[relay] mode is \"spool\", and {dir} is on {kind}, which a power cut empties: set spool_dir to a \
+             folder on a disk, or spool_volatile = true if that may cost acknowledged uploads"
+        )));
+    }
+    let no = |why: String| Failure::No(format!("the spool: {why}"));
+    let segments = FileSegments::open(dir).map_err(|e| no(e.to_string()))?;
+    let options = DepotOptions {
+        size: spool_size(config),
+        eviction: match config.relay.spool_eviction {
+            baton_config::Eviction::Refuse => Eviction::Refuse,
+            baton_config::Eviction::EvictOldest => Eviction::EvictOldest,
+        },
+        seed: seed(),
+    };
+    Depot::open(segments, options).await.map(Some).map_err(|e| no(e.to_string()))
+}
+
+fn spool_size(config: &Config) -> u64 {
+    let chosen = config.relay.spool_size.map(|size| size.0);
+    chosen.unwrap_or_else(|| quarter_of_free(&config.relay.spool_dir))
 }
 
 /// What may change while it runs.

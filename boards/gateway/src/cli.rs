@@ -108,8 +108,13 @@ Examples:
     /// The links: state, round-trip time, loss, who is active
     Links,
 
-    /// The uploads under way
-    Uploads,
+    /// The uploads under way, and those in the spool
+    #[command(after_help = "\
+Examples:
+  baton uploads                    what is under way, waits in the spool, or was refused and why
+  baton uploads --retry failed     everything that the upstream has refused, once more
+  baton uploads --drop s12         gives up one that was acknowledged; a record of that is kept")]
+    Uploads(UploadsArgs),
 
     /// Links and transfers, live
     #[command(after_help = "\
@@ -190,6 +195,18 @@ pub(crate) struct PutArgs {
     /// How to sign; only with --to [default: the configuration's, else v2]
     #[arg(long, value_name = "SCHEME", requires = "to", value_parser = scheme)]
     pub(crate) scheme: Option<Scheme>,
+}
+
+/// What `baton uploads` takes.
+#[derive(Args, Debug)]
+pub(crate) struct UploadsArgs {
+    /// Try an upload again that the upstream has refused; `failed`: all of those
+    #[arg(long, value_name = "ID")]
+    pub(crate) retry: Option<String>,
+
+    /// Give up an upload in the spool; `failed`: all that the upstream has refused
+    #[arg(long, value_name = "ID", conflicts_with = "retry")]
+    pub(crate) drop: Option<String>,
 }
 
 /// The `baton token` commands.

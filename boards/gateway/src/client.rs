@@ -19,8 +19,8 @@ use tokio::time::timeout;
 /// A head, ours or theirs: the longest path with its token fits.
 const HEAD: usize = 4096;
 
-/// The longest answer that is read: a status with every link and switch is far smaller.
-const BODY_MAX: usize = 1 << 20;
+/// The longest answer that is read: a list of all that the spool may hold is smaller.
+const BODY_MAX: usize = 8 << 20;
 
 /// What is read of a file at once.
 const CHUNK: usize = 64 * 1024;

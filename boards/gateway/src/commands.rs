@@ -35,7 +35,7 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Put(args) => block_on(put::run(globals, args)),
         Command::Status => block_on(control::status(globals)),
         Command::Links => block_on(control::links(globals)),
-        Command::Uploads => block_on(control::uploads(globals)),
+        Command::Uploads(args) => block_on(control::uploads(globals, args)),
         Command::Watch => block_on(watch::run(globals)),
         Command::Switch { link } => block_on(control::switch(globals, link)),
     }

@@ -32,8 +32,46 @@ pub(crate) struct Status {
     pub(crate) switches_total: usize,
     /// The last of them, oldest first.
     pub(crate) switches: Vec<Switch>,
+    /// What is kept on disk.
+    pub(crate) spool: Spool,
     /// What the agent lacks, and what that costs.
     pub(crate) warnings: Vec<String>,
+}
+
+/// What is kept on disk until the upstream has it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Spool {
+    /// `through`, or `spool`: clients are told of success before the upstream has their files.
+    pub(crate) mode: String,
+    /// How much it may hold.
+    pub(crate) size_bytes: u64,
+    /// How much more it takes.
+    pub(crate) free_bytes: u64,
+    /// Uploads that wait for their delivery, or are on it.
+    pub(crate) kept: u64,
+    /// Uploads that the upstream refused.
+    pub(crate) failed: u64,
+    /// Bytes written over its life.
+    pub(crate) written_bytes: u64,
+    /// Flushes over its life.
+    pub(crate) flushes: u64,
+    /// Acknowledged uploads that made room.
+    pub(crate) evicted: u64,
+    /// Acknowledged uploads that an operator gave up.
+    pub(crate) dropped: u64,
+    /// Acknowledged uploads that were damaged on disk.
+    pub(crate) damaged: u64,
+    /// The last of all those, oldest first.
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// An acknowledged upload that will not arrive.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Loss {
+    /// Where it was to be stored.
+    pub(crate) path: String,
 }
 
 /// Where uploads go.
@@ -124,8 +162,10 @@ pub(crate) struct Upload {
     pub(crate) link: Option<String>,
     /// Where it stands.
     pub(crate) state: String,
-    /// What is spoken upstream.
-    pub(crate) protocol: String,
+    /// What is spoken upstream, if it is on its way.
+    pub(crate) protocol: Option<String>,
+    /// Why the upstream refused it, if the spool keeps it for that.
+    pub(crate) reason: Option<String>,
 }
 
 /// All of it at one moment.

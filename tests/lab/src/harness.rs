@@ -65,6 +65,11 @@ const IN_SANDBOX: &str = "--in-sandbox";
 /// What ends a test that hangs, in seconds: the longest measures for 220 s.
 const LIMIT_SECS: u32 = 600;
 
+/// Gives the running test this many seconds from now on, where that is more than all tests get.
+pub fn prolong(seconds: u32) {
+    alarm::set(seconds.max(LIMIT_SECS));
+}
+
 fn run_one(tests: &[Test<'_>], name: &str) -> ExitCode {
     alarm::set(LIMIT_SECS);
     let Some((_, test)) = tests.iter().find(|(known, _)| *known == name) else {

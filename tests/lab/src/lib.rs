@@ -59,7 +59,7 @@ mod sandbox;
 mod shape;
 
 pub use clock::now;
-pub use harness::{Test, main};
+pub use harness::{Test, main, prolong};
 pub use lab::{Lab, LabError, UPSTREAM_V4, UPSTREAM_V6};
 pub use link::{Direction, Link, LinkSpec, LinkStats};
 pub use namespace::Namespace;

@@ -134,6 +134,12 @@ impl Chain {
         }
     }
 
+    /// The same, with what comes next numbered so: a record was written that may not be there.
+    #[must_use]
+    pub const fn skipping_to(self, next_seq: u32) -> Self {
+        Self { next_seq, ..self }
+    }
+
     /// Takes one more record.
     pub fn apply(&mut self, seq: u32, record: &Record<'_>) {
         self.missing = self.missing.saturating_add(seq.saturating_sub(self.next_seq));

@@ -111,12 +111,12 @@ pub enum Step<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Those of a segment, whose bytes these are from its first one on.
+    /// Those in `bytes`, which begin with one: behind a segment's header, or further on.
     pub fn new(bytes: &'a [u8], salt: u64) -> Self {
-        Self { bytes, salt, at: HEADER }
+        Self { bytes, salt, at: 0 }
     }
 
-    /// Place of the next record.
+    /// Place of the next record in the bytes.
     pub const fn at(&self) -> usize {
         self.at
     }

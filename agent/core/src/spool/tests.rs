@@ -61,9 +61,9 @@ fn segment(records: &[Record<'_>]) -> Vec<u8> {
     bytes
 }
 
-/// What is read, and whether it ended in good order.
+/// What is read behind the header, and whether it ended in good order.
 fn read(bytes: &[u8]) -> (Vec<(u32, Record<'_>)>, bool) {
-    let mut records = Records::new(bytes, SALT);
+    let mut records = Records::new(&bytes[HEADER..], SALT);
     let mut seen = Vec::new();
     loop {
         match records.step() {
@@ -119,7 +119,7 @@ fn a_full_piece_fits_a_record_and_one_byte_more_does_not() {
 fn a_record_of_another_salt_is_none() {
     let bytes = segment(&[DATA]);
 
-    assert_eq!(Records::new(&bytes, SALT + 1).step(), Step::Bad);
+    assert_eq!(Records::new(&bytes[HEADER..], SALT + 1).step(), Step::Bad);
 }
 
 #[test]
@@ -127,10 +127,10 @@ fn what_follows_a_bad_record_is_found() {
     let mut bytes = segment(&[Record::Opened(OPENED), DATA, COMMITTED]);
     let second = segment(&[Record::Opened(OPENED)]).len();
     bytes[second + 15] ^= 1;
-    let mut records = Records::new(&bytes, SALT);
+    let mut records = Records::new(&bytes[HEADER..], SALT);
 
     assert!(matches!(records.step(), Step::Record { seq: 40, .. }));
-    assert_eq!((records.step(), records.at()), (Step::Bad, second));
+    assert_eq!((records.step(), records.at()), (Step::Bad, second - HEADER));
     assert!(records.pass_bad());
     assert_eq!(records.step(), Step::Record { seq: 42, record: COMMITTED });
     assert_eq!(records.step(), Step::End);

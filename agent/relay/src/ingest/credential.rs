@@ -1,6 +1,7 @@
 //! Who may upload: a client's own token passes through, others are signed for.
 
 use super::request::Request;
+use crate::depot::OwnedToken;
 use crate::settings::{Rules, Secret, TokenMode};
 use crate::sign::unix_now;
 use crate::transfer::{Credential, Proto};
@@ -74,11 +75,31 @@ pub(super) fn admit_unmeasured(rules: &Rules, proto: &Proto) -> Result<(), &'sta
     Err("say the length: [relay] auth is \"token\", and of the tokens only v3 fits a chunked body")
 }
 
-fn is_credible(rules: &Rules, proto: &Proto, schemes: &[Scheme], length: u64) -> bool {
-    let Credential::Query(query) = &proto.credential else { return true };
-    if !rules.require_token {
-        return true;
+/// What is kept of it until the delivery: a token that this agent could have made is not, for it
+/// may expire. The agent signs then.
+pub(super) fn to_keep(rules: &Rules, proto: &Proto, total: Option<u64>) -> OwnedToken {
+    let signs = rules.token != TokenMode::Pass && rules.secret.is_some();
+    match &proto.credential {
+        Credential::None => OwnedToken::None,
+        Credential::Query(query) => {
+            let schemes = if total.is_some() { &Scheme::ALL[..] } else { &[Scheme::V3] };
+            let is_ours = signs && fits(rules, proto, query, schemes, total.unwrap_or(0));
+            if is_ours { OwnedToken::None } else { OwnedToken::Query(query.clone()) }
+        }
+        Credential::Header(header) => OwnedToken::Header(header.clone()),
     }
+}
+
+fn is_credible(rules: &Rules, proto: &Proto, schemes: &[Scheme], length: u64) -> bool {
+    match &proto.credential {
+        Credential::Query(query) if rules.require_token => {
+            fits(rules, proto, query, schemes, length)
+        }
+        Credential::Query(_) | Credential::Header(_) | Credential::None => true,
+    }
+}
+
+fn fits(rules: &Rules, proto: &Proto, query: &str, schemes: &[Scheme], length: u64) -> bool {
     let Some(secret) = rules.secret.as_ref().filter(|secret| !secret.bytes().is_empty()) else {
         return false;
     };

@@ -12,6 +12,7 @@
 
 use super::credential;
 use super::refusal::{Refusal, settle};
+use super::stow::Stow;
 use crate::hub::Hub;
 use crate::lane::abandon;
 use crate::spool::{SpoolError, SpoolFile};
@@ -37,6 +38,8 @@ enum Stage {
     Unmeasured(Box<Unmeasured>),
     /// Sent upstream while it comes.
     Relayed(Rc<Transfer>),
+    /// Kept until it can be delivered.
+    Stowed(Rc<Stow>),
     /// There is a verdict; the slot is another's.
     Ended { received: u64, verdict: Result<(), Refusal> },
 }
@@ -53,6 +56,11 @@ impl<T: Transport> Intake<T> {
     pub(crate) async fn open(hub: &Rc<Hub<T>>, proto: Proto, total: u64) -> Result<Self, Refusal> {
         permit(hub, &proto)?;
         credential::check(&hub.rules.borrow(), &proto, total).map_err(Refusal::forbidden)?;
+        if let Some(depot) = &hub.depot {
+            let stow = Stow::new(proto, Some(total));
+            stow.begin(hub, depot).await?;
+            return Ok(Self::new(hub, Stage::Stowed(Rc::new(stow))));
+        }
         let (id, spoken) = vacancy(hub).await?;
         let whole = match spoken {
             Spoken::Tus { .. } | Spoken::Resumable { .. } => None,
@@ -68,7 +76,7 @@ impl<T: Transport> Intake<T> {
                 Body::Passing
             }
         };
-        let transfer = begin(hub, Transfer::open(id, proto, total, spoken, body));
+        let transfer = begin(hub, Transfer::open(id, proto, total, spoken, body), None);
         Ok(Self::new(hub, Stage::Relayed(transfer)))
     }
 
@@ -77,6 +85,9 @@ impl<T: Transport> Intake<T> {
         permit(hub, &proto)?;
         credential::admit_unmeasured(&hub.rules.borrow(), &proto)
             .map_err(|why| Refusal::new(411, why))?;
+        if hub.depot.is_some() {
+            return Ok(Self::new(hub, Stage::Stowed(Rc::new(Stow::new(proto, None)))));
+        }
         let file = hub.spool.create(0)?;
         let unmeasured = Unmeasured { proto, file, digest: Sha256::new(), received: 0 };
         Ok(Self::new(hub, Stage::Unmeasured(Box::new(unmeasured))))
@@ -103,6 +114,7 @@ impl<T: Transport> Intake<T> {
             Stage::Relayed(transfer) if transfer.total != total => {
                 return Err(Refusal::new(400, "the upload was said to have another length"));
             }
+            Stage::Stowed(stow) => return stow.measure(&self.hub.rules.borrow(), total),
             Stage::Relayed(_) | Stage::Ended { .. } => return Ok(()),
         }
         let (id, spoken) = vacancy(&self.hub).await?;
@@ -111,14 +123,14 @@ impl<T: Transport> Intake<T> {
             Stage::Unmeasured(upload) => {
                 let Unmeasured { proto, file, digest, received } = *upload;
                 let transfer = Transfer::open(id, proto, total, spoken, Body::Spool(file));
-                let transfer = begin(&self.hub, transfer);
+                let transfer = begin(&self.hub, transfer, None);
                 transfer.adopt(digest);
                 self.stage.replace(Stage::Relayed(transfer.clone()));
                 arrived(&self.hub, &transfer, received);
                 self.measured.notify_waiters();
             }
             // Ended, or measured by another, while this waited.
-            other @ (Stage::Relayed(_) | Stage::Ended { .. }) => {
+            other @ (Stage::Relayed(_) | Stage::Stowed(_) | Stage::Ended { .. }) => {
                 self.stage.replace(other);
             }
         }
@@ -130,6 +142,7 @@ impl<T: Transport> Intake<T> {
         match &*self.stage.borrow() {
             Stage::Unmeasured(_) => None,
             Stage::Relayed(transfer) => Some(transfer.total),
+            Stage::Stowed(stow) => stow.total(),
             Stage::Ended { received, .. } => Some(*received),
         }
     }
@@ -139,6 +152,7 @@ impl<T: Transport> Intake<T> {
         match &*self.stage.borrow() {
             Stage::Unmeasured(upload) => upload.received,
             Stage::Relayed(transfer) => transfer.received(),
+            Stage::Stowed(stow) => stow.received(),
             Stage::Ended { received, .. } => *received,
         }
     }
@@ -152,13 +166,16 @@ impl<T: Transport> Intake<T> {
     pub(crate) fn failure(&self) -> Option<Refusal> {
         match &*self.stage.borrow() {
             Stage::Ended { verdict, .. } => verdict.clone().err(),
-            Stage::Unmeasured(_) | Stage::Relayed(_) => None,
+            Stage::Unmeasured(_) | Stage::Relayed(_) | Stage::Stowed(_) => None,
         }
     }
 
     /// Takes the next bytes, as there is room for them. Cancelled, it has taken some of them:
     /// [`Self::received`] tells.
     pub(crate) async fn push(&self, mut bytes: &[u8]) -> Result<(), Refusal> {
+        if let (Some(stow), Some(depot)) = (self.stow(), &self.hub.depot) {
+            return stow.push(&self.hub, depot, bytes).await;
+        }
         loop {
             let room = self.hub.room.notified();
             let taken = self.try_push(bytes)?;
@@ -183,6 +200,8 @@ impl<T: Transport> Intake<T> {
                 return Ok(bytes.len());
             }
             Stage::Relayed(transfer) => transfer.clone(),
+            // The depot takes its bytes.
+            Stage::Stowed(_) => return Ok(0),
             Stage::Ended { verdict, .. } => {
                 verdict.clone()?;
                 return Err(Refusal::too_long());
@@ -201,10 +220,15 @@ impl<T: Transport> Intake<T> {
 
     /// Waits for the upstream's proof, or what there is instead. Cancel-safe.
     pub(crate) async fn verdict(&self) -> Result<(), Refusal> {
+        if let (Some(stow), Some(depot)) = (self.stow(), &self.hub.depot) {
+            let verdict = stow.stowed(&self.hub, depot).await;
+            self.end(verdict.clone());
+            return verdict;
+        }
         loop {
             let measured = self.measured.notified();
             let transfer = match &*self.stage.borrow() {
-                Stage::Unmeasured(_) => None,
+                Stage::Unmeasured(_) | Stage::Stowed(_) => None,
                 Stage::Relayed(transfer) => Some(transfer.clone()),
                 Stage::Ended { verdict, .. } => return verdict.clone(),
             };
@@ -239,6 +263,13 @@ impl<T: Transport> Intake<T> {
         matches!(&*self.stage.borrow(), Stage::Relayed(_))
     }
 
+    fn stow(&self) -> Option<Rc<Stow>> {
+        match &*self.stage.borrow() {
+            Stage::Stowed(stow) => Some(stow.clone()),
+            Stage::Unmeasured(_) | Stage::Relayed(_) | Stage::Ended { .. } => None,
+        }
+    }
+
     fn end(&self, verdict: Result<(), Refusal>) {
         let received = self.received();
         let stored = verdict.is_ok();
@@ -246,6 +277,11 @@ impl<T: Transport> Intake<T> {
         match before {
             Stage::Relayed(transfer) => close(&self.hub, &transfer, stored),
             Stage::Unmeasured(_) => {}
+            Stage::Stowed(stow) => {
+                if let (Some(depot), Some(id), false) = (&self.hub.depot, stow.id(), stored) {
+                    depot.abandon(id);
+                }
+            }
             ended @ Stage::Ended { .. } => {
                 self.stage.replace(ended);
             }
@@ -274,7 +310,7 @@ fn permit<T: Transport>(hub: &Rc<Hub<T>>, proto: &Proto) -> Result<(), Refusal> 
 
 /// Waits until the upstream's protocol is known and there is a slot. It is for whoever takes it
 /// first: between this and [`Event::Opened`] there is no await.
-async fn vacancy<T: Transport>(hub: &Rc<Hub<T>>) -> Result<(UploadId, Spoken), Refusal> {
+pub(crate) async fn vacancy<T: Transport>(hub: &Rc<Hub<T>>) -> Result<(UploadId, Spoken), Refusal> {
     let hold = hub.rules.borrow().policy.uploads.hold;
     let wait = async {
         let spoken = hub.upstream.known().await?;
@@ -298,7 +334,11 @@ async fn vacancy<T: Transport>(hub: &Rc<Hub<T>>) -> Result<(UploadId, Spoken), R
 }
 
 /// The core takes charge of an upload.
-fn begin<T: Transport>(hub: &Rc<Hub<T>>, transfer: Transfer) -> Rc<Transfer> {
+pub(crate) fn begin<T: Transport>(
+    hub: &Rc<Hub<T>>,
+    transfer: Transfer,
+    resumes_at: Option<u64>,
+) -> Rc<Transfer> {
     let transfer = Rc::new(transfer);
     let id = transfer.id;
     hub.transfers.borrow_mut().insert(id, transfer.clone());
@@ -312,13 +352,16 @@ fn begin<T: Transport>(hub: &Rc<Hub<T>>, transfer: Transfer) -> Rc<Transfer> {
     let spec = UploadSpec {
         total: transfer.total,
         resume: transfer.spoken.resume(),
-        replayable: matches!(transfer.body, Body::Spool(_)),
+        replayable: matches!(transfer.body, Body::Spool(_) | Body::Kept { .. })
+            && resumes_at.is_none_or(|at| at == 0),
+        resumes_at,
     };
     hub.feed(Event::Opened { id, spec });
     transfer
 }
 
-fn arrived<T: Transport>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64) {
+/// Its bytes are held up to `offset`.
+pub(crate) fn arrived<T: Transport>(hub: &Rc<Hub<T>>, transfer: &Transfer, offset: u64) {
     transfer.on_received(offset);
     hub.feed(Event::Received { id: transfer.id, offset });
 }
@@ -366,7 +409,7 @@ fn keep<T: Transport>(
 }
 
 /// The upload is over, whoever ended it: its slot and its blocks are free.
-fn close<T: Transport>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_stored: bool) {
+pub(crate) fn close<T: Transport>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_stored: bool) {
     if !is_stored {
         // Unless the core has ended it itself: then this says nothing new.
         hub.feed(Event::ClientGone { id: transfer.id });

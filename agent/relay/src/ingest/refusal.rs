@@ -91,6 +91,14 @@ impl From<io::Error> for Refusal {
     }
 }
 
+/// The same, for an operator.
+pub(crate) fn words(verdict: Verdict, transfer: &Transfer) -> String {
+    match settle(verdict, transfer) {
+        Err(Refusal::Status(_, text)) => text,
+        Ok(()) | Err(Refusal::Gone | Refusal::Conflict { .. }) => String::new(),
+    }
+}
+
 /// What the client is told of the core's verdict.
 pub(super) fn settle(verdict: Verdict, transfer: &Transfer) -> Result<(), Refusal> {
     let (status, text) = match verdict {

@@ -5,6 +5,7 @@ use super::refusal::Refusal;
 use crate::hub::Hub;
 use crate::settings::Rules;
 use crate::transfer::{Credential, Proto};
+use baton_core::spool::Urgency;
 use baton_hal::{Id, Transport};
 use baton_wire::chunked;
 use baton_wire::http::{Method, RequestHead};
@@ -48,6 +49,8 @@ pub(super) struct Request {
     pub(super) conditions: Vec<(&'static str, String)>,
     /// Who sends it, for display.
     pub(super) client: String,
+    /// `Priority`: how soon it is delivered, where that is not at once.
+    pub(super) urgency: Urgency,
 }
 
 impl Request {
@@ -66,6 +69,7 @@ impl Request {
                 .filter_map(|name| Some((name, text(name)?)))
                 .collect(),
             client,
+            urgency: head.headers.text("Priority").map(Urgency::parse).unwrap_or_default(),
         }
     }
 
@@ -83,6 +87,7 @@ impl Request {
             is_vouched_for: false,
             methods,
             client: self.client.clone(),
+            urgency: self.urgency,
         }
     }
 

@@ -1,11 +1,11 @@
 //! `baton status`, `links`, `uploads` and `switch`: questions to the agent that runs here.
 
 use super::{print, settings, unix_now};
-use crate::cli::Globals;
+use crate::cli::{Globals, UploadsArgs};
 use crate::client::Agent;
 use crate::draw::{clip, millis, size, span};
 use crate::failure::Failure;
-use crate::snapshot::{Link, Status, Upload, Upstream};
+use crate::snapshot::{Link, Spool, Status, Upload, Upstream};
 use crate::table::Table;
 use core::time::Duration;
 use serde::de::DeserializeOwned;
@@ -21,8 +21,29 @@ pub(crate) async fn links(globals: &Globals) -> Result<(), Failure> {
 }
 
 /// `baton uploads`.
-pub(crate) async fn uploads(globals: &Globals) -> Result<(), Failure> {
+pub(crate) async fn uploads(globals: &Globals, args: &UploadsArgs) -> Result<(), Failure> {
+    if let Some(id) = &args.retry {
+        return order_spooled(globals, "retry", id).await;
+    }
+    if let Some(id) = &args.drop {
+        return order_spooled(globals, "drop", id).await;
+    }
     show(globals, "/v1/uploads", |uploads: Vec<Upload>| uploads_text(&uploads)).await
+}
+
+async fn order_spooled(globals: &Globals, deed: &str, id: &str) -> Result<(), Failure> {
+    let order = serde_json::json!({ "id": id }).to_string();
+    let agent = Agent::new(settings::socket(globals));
+    let reply = agent.order(&format!("/v1/uploads/{deed}"), &order).await?;
+    if !reply.is_success() {
+        return Err(Failure::No(format!("{deed} {id}: {}", reply.complaint())));
+    }
+    if globals.json {
+        return print(&reply.body);
+    }
+    let count = reply.json::<serde_json::Value>()?["uploads"].as_u64().unwrap_or(0);
+    let done = if deed == "retry" { "tried again" } else { "dropped" };
+    print(&format!("{count} {done}"))
 }
 
 /// `baton switch`.
@@ -76,6 +97,7 @@ fn status_text(status: Status) -> String {
     lines.extend(memory.map(|pool| {
         ("memory", format!("{} of {} in use", size(pool.used_bytes), size(pool.size_bytes)))
     }));
+    lines.extend(spool_lines(&status.spool));
     lines.extend(status.warnings.into_iter().map(|warning| ("warning", warning)));
     let mut text = format!("baton {}, up {up}\n", status.version);
     for (name, value) in lines {
@@ -100,6 +122,36 @@ fn status_text(status: Status) -> String {
         text += &format!("\nLast switches\n{}", table.finish());
     }
     text
+}
+
+/// What waits in the spool and what it went through; nothing in `through` mode.
+fn spool_lines(spool: &Spool) -> Vec<(&'static str, String)> {
+    if spool.mode != "spool" {
+        return Vec::new();
+    }
+    let used = size(spool.size_bytes.saturating_sub(spool.free_bytes));
+    let failed = match spool.failed {
+        0 => String::new(),
+        count => format!(", {count} refused upstream: `baton uploads` says why"),
+    };
+    let mut lines = vec![
+        (
+            "spool",
+            format!("{} waiting{failed}; {used} of {} in use", spool.kept, size(spool.size_bytes)),
+        ),
+        ("wear", format!("{} written, {} flushes", size(spool.written_bytes), spool.flushes)),
+    ];
+    let lost = spool.evicted + spool.dropped + spool.damaged;
+    if lost > 0 {
+        let last: Vec<&str> = spool.losses.iter().rev().take(3).map(|loss| &*loss.path).collect();
+        let Spool { evicted, dropped, damaged, .. } = spool;
+        let last = last.join(", ");
+        lines.push((
+            "lost",
+            format!("{evicted} evicted, {dropped} dropped, {damaged} damaged; the last: {last}"),
+        ));
+    }
+    lines
 }
 
 fn upstream_text(upstream: &Upstream) -> String {
@@ -136,14 +188,16 @@ fn links_text(links: &[Link]) -> String {
 
 fn uploads_text(uploads: &[Upload]) -> String {
     if uploads.is_empty() {
-        return "no uploads under way\n".to_owned();
+        return "no uploads\n".to_owned();
     }
-    let mut table =
-        Table::new(["PATH", "CLIENT", ">SIZE", ">STORED", ">DONE", "LINK", "STATE", "PROTOCOL"]);
+    let mut table = Table::new([
+        "ID", "PATH", "CLIENT", ">SIZE", ">STORED", ">DONE", "LINK", "STATE", "PROTOCOL", "WHY",
+    ]);
     for upload in uploads {
         let percent =
             upload.size.map(|total| u128::from(upload.acked) * 100 / u128::from(total.max(1)));
         table.row([
+            upload.id.clone(),
             clip(&upload.path, 40),
             upload.client.clone(),
             upload.size.map(size).unwrap_or_default(),
@@ -151,7 +205,8 @@ fn uploads_text(uploads: &[Upload]) -> String {
             percent.map(|percent| format!("{percent} %")).unwrap_or_default(),
             upload.link.clone().unwrap_or_default(),
             upload.state.clone(),
-            upload.protocol.clone(),
+            upload.protocol.clone().unwrap_or_default(),
+            upload.reason.clone().unwrap_or_default(),
         ]);
     }
     table.finish()

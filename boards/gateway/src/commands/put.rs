@@ -33,11 +33,14 @@ pub(crate) async fn run(globals: &Globals, args: &PutArgs) -> Result<(), Failure
         let result = target.put(file, &clock).await;
         failed += usize::from(result.is_err());
         if globals.json {
-            results.push(told(file, &result));
+            results.push(told(file, &result, target.spools));
             continue;
         }
         match result {
-            Ok(stored) => print(&format!("{}  stored, {}", file.display(), size(stored.size)))?,
+            Ok(stored) => {
+                let done = if target.spools { "spooled, to be delivered" } else { "stored" };
+                print(&format!("{}  {done}, {}", file.display(), size(stored.size)))?
+            }
             Err(why) => eprintln!("baton: {}: {why}", file.display()),
         }
     }
@@ -50,11 +53,11 @@ pub(crate) async fn run(globals: &Globals, args: &PutArgs) -> Result<(), Failure
     }
 }
 
-fn told(file: &Path, result: &Result<Stored, String>) -> Value {
+fn told(file: &Path, result: &Result<Stored, String>, spools: bool) -> Value {
     let file = file.display().to_string();
     match result {
         Ok(Stored { url, size, status }) => {
-            json!({"file": file, "stored": true, "url": url, "size": size, "status": status})
+            json!({"file": file, "stored": !spools, "spooled": spools, "url": url, "size": size, "status": status})
         }
         Err(why) => json!({"file": file, "stored": false, "error": why}),
     }
@@ -69,6 +72,8 @@ struct Target {
     base: String,
     /// How requests are signed; `None`: the agent does that.
     signer: Option<(Secret, Scheme)>,
+    /// Whether success means that the file is safe in the agent's spool.
+    spools: bool,
 }
 
 /// A file that the server has.
@@ -94,6 +99,7 @@ impl Target {
             authority: address.to_string(),
             base: String::new(),
             signer: None,
+            spools: status.spool.mode == "spool",
         })
     }
 
@@ -123,6 +129,7 @@ impl Target {
             authority: url.authority(),
             base: url.base().to_owned(),
             signer: Some((secret, scheme)),
+            spools: false,
         })
     }
 

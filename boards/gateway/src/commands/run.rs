@@ -98,12 +98,23 @@ pub(crate) async fn agent_on<L: Links + 'static, T: Transport + 'static>(
         })?;
         listeners.push(listener);
     }
+    let depot = assembly::depot(config).await?;
     let Backend { links, transport, origin, warnings, reload } = backend;
     let control = Some(control);
     let seed = assembly::seed();
     let upstream = settings.upstream.authority.clone();
-    let parts =
-        Parts { settings, listeners, control, links, transport, origin, warnings, reload, seed };
+    let parts = Parts {
+        settings,
+        listeners,
+        control,
+        depot,
+        links,
+        transport,
+        origin,
+        warnings,
+        reload,
+        seed,
+    };
     tracing::info!(listen = ?config.relay.listen, upstream, "baton {}", env!("CARGO_PKG_VERSION"));
     baton_relay::run(parts, stop).await;
     Ok(())

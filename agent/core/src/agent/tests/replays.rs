@@ -73,7 +73,12 @@ fn a_cut_without_replay_is_final() {
     let id = world.agent.vacancy().expect("room");
     world.feed(Event::Opened {
         id,
-        spec: UploadSpec { total: MIB, resume: Resume::Replay, replayable: false },
+        spec: UploadSpec {
+            total: MIB,
+            resume: Resume::Replay,
+            replayable: false,
+            resumes_at: None,
+        },
     });
     let (_, attempt, _) = world.appends()[0];
     world.feed(Event::Received { id, offset: 5000 });

@@ -122,7 +122,8 @@ impl World {
     pub(super) fn open(&mut self, total: u64, resume: Resume) -> UploadId {
         let id = self.agent.vacancy().expect("room");
         let replayable = matches!(resume, Resume::Early | Resume::Replay);
-        self.feed(Event::Opened { id, spec: UploadSpec { total, resume, replayable } });
+        let spec = UploadSpec { total, resume, replayable, resumes_at: None };
+        self.feed(Event::Opened { id, spec });
         id
     }
 
