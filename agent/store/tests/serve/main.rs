@@ -8,6 +8,7 @@ mod disk;
 mod fencing;
 mod form;
 mod keeping;
+mod killed;
 mod log;
 mod put;
 mod restart;

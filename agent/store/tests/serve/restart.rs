@@ -32,7 +32,8 @@ fn a_partial_upload_survives_its_server() {
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os("BATON_STORE_CHILD") else { return };
-    let options = Options { sync: Sync::Always, ..options(Path::new(&dir)) };
+    let options =
+        Options { sync: Sync::Always, chunk_size: CHILD_CHUNK, ..options(Path::new(&dir)) };
     runtime().block_on(tokio::task::LocalSet::new().run_until(async {
         let store = Store::open(options).unwrap();
         println!("at {}", store.local_addrs()[0]);
@@ -41,13 +42,13 @@ fn child() {
     }));
 }
 
-struct Killable {
+pub(crate) struct Killable {
     child: Child,
-    addr: core::net::SocketAddr,
+    pub(crate) addr: core::net::SocketAddr,
 }
 
 impl Killable {
-    fn start(dir: &Path) -> Self {
+    pub(crate) fn start(dir: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "restart::child", "--nocapture"])
             .env("BATON_STORE_CHILD", dir)

@@ -16,6 +16,9 @@ use tokio::{sync::oneshot, task::LocalSet};
 
 pub(crate) const SECRET: &[u8] = b"sharedsecret";
 
+/// How the server that is run as a child cuts files.
+pub(crate) const CHILD_CHUNK: u64 = 1500;
+
 /// Far enough in the future for every test.
 pub(crate) const LATER: u64 = 4_000_000_000;
 
