@@ -115,7 +115,8 @@ impl Shelf {
         let now_s = unix_s(now);
         let mut expired = 0;
         let reviewed = self.ledger.review(tally, |entry| {
-            if self.folder.mark(&entry.name)? != Some(entry.mark) {
+            let there = self.folder.mark(&entry.name)?;
+            if !there.is_some_and(|mark| entry.mark.is_kept_by(mark)) {
                 return Ok(Verdict::Drop);
             }
             let Some(ttl) = ttl.filter(|_| now_s >= CLOCK_SET_S) else { return Ok(Verdict::Keep) };
