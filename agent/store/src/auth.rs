@@ -58,9 +58,10 @@ pub(crate) fn check_signed(
     }
 }
 
-/// Checks the token that the request shows; whom it names, if anybody. A bearer token is `v2=HEX`, as in a query, or only
-/// the digits (which tell `v`, `v2` and, beside `expires` in the query, `v3` by trying), the
-/// base64 of hmac-file-server beside `user` and `expiry`, or a JSON web token of Prosody's.
+/// Checks the token that the request shows; whom it names, if anybody. A bearer token is
+/// `v2=HEX`, as in a query, or only the digits (which tell `v`, `v2` and, beside `expires` in the
+/// query, `v3` by trying), the base64 of hmac-file-server beside `user` and `expiry`, or a JSON
+/// web token of Prosody's.
 pub(crate) fn check(
     secret: &[u8],
     head: &RequestHead<'_>,

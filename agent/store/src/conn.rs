@@ -16,8 +16,8 @@ use tokio::{
 /// The longest request head: room for a JWT and long metadata.
 const HEAD: usize = 8192;
 
-/// The longest response head. Paths that we make up are short.
-const ANSWER: usize = 2048;
+/// The longest response head, and the longest answer of a protocol: it may tell a name, escaped.
+const ANSWER: usize = 4096;
 
 /// Read at once, and so written to the disk at once.
 const BLOCK: usize = 64 << 10;

@@ -37,13 +37,13 @@ impl Gate {
             return Err(Failure::TooLarge);
         }
         let (folder, name) = (Arc::clone(&self.folder), new.name.clone());
-        match blocking(move || folder.find(&name)).await? {
-            Found::Nothing => {
+        match (blocking(move || folder.find(&name)).await?, length) {
+            (Found::Nothing, _) | (Found::File(_), None) => {
                 let room = self.quota.reserve(new.user.as_str(), length.unwrap_or_default());
                 Ok(Some(room.map_err(Failure::OverQuota)?))
             }
-            Found::File(there) if length.is_none_or(|length| length == there) => Ok(None),
-            Found::File(_) | Found::Other => Err(Failure::Exists),
+            (Found::File(there), Some(length)) if length == there => Ok(None),
+            (Found::File(_) | Found::Other, _) => Err(Failure::Exists),
         }
     }
 

@@ -7,8 +7,9 @@
 //!
 //! Lines are only appended, to work files `stored.1`, `stored.2`, ... A file's line is written
 //! before the file gets its name, so a crash leaves at worst a line without a file; never a
-//! file of ours without a line. A line whose file is gone, or bears another mark, is dropped at the
-//! next [review](Ledger::review): a file that somebody else put under its name, or changed, is theirs.
+//! file of ours without a line. A line whose file is gone, or has another size or time of change, is
+//! dropped at the next [review](Ledger::review): a file that somebody else put under its name, or
+//! changed, is theirs.
 //!
 //! Whoever keeps accounts counts a file when its line is [confirmed](Pending::confirm), or
 //! kept by the review at the start, and forgets it when a later review drops the line.

@@ -1,13 +1,14 @@
 //! The receiving end: a small file server with HMAC tokens and resumable uploads.
 //!
-//! `PUT /a/b.jpg?v2=...` stores `DIR/a/b.jpg`, GET and HEAD give it back, and tus 1.0 lives under
-//! a path of its own. Nothing stored is ever overwritten, and success is only told of a file that
+//! `PUT /a/b.jpg?v2=...` stores `DIR/a/b.jpg`, GET and HEAD give it back, and other protocols lead
+//! to the same names. Nothing stored is ever overwritten, and success is only told of a file that
 //! is durable under its name.
 //!
 //! ```text
-//!  serve ── conn ── service ─┬─ file ─┬─ storage ── disk ─┬─ whole ──────────── folder ── DIR/a/b.jpg
-//!                            ├─ tus ──┘                   └─ uploads ─ upload ──┘         DIR/.baton/ID.*
-//!                            └─ auth
+//!  serve ── conn ── service ─┬─ file, form ────── storage ── disk ─┬─ gate ── quota
+//!                            ├─ tus, resumable ──┘                 ├─ whole ────┬─ shelf ─┬─ folder
+//!                            ├─ chunked ─────────┘                 ├─ uploads ──┤         ├─ contents
+//!                            └─ auth                               └─ sessions ─┘         └─ ledger
 //! ```
 //!
 //! One task serves a connection, all on one thread. Bytes are written to the page cache in place;

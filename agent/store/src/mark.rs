@@ -20,6 +20,12 @@ impl Mark {
         Self { ino: meta.ino(), size: meta.len(), mtime_s, mtime_ns }
     }
 
+    /// Whether it may be of the same file, or of a copy that kept the time: one from a backup, say.
+    pub(crate) fn is_kept_by(self, other: Self) -> bool {
+        let without_place = |mark: Self| (mark.size, mark.mtime_s, mark.mtime_ns);
+        without_place(self) == without_place(other)
+    }
+
     /// Reads what [`fmt::Display`] writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');

@@ -1,7 +1,7 @@
 //! Where finished files go.
 //!
 //! ```text
-//!  work file ── sync ── same content stored? ── line in the ledger ── name ── remember content
+//!  work file ── same content stored? ── line in the ledger ── sync ── name ── remember content
 //! ```
 //!
 //! A crash between any two steps leaves the work file, which is put in its place again or cleared
@@ -66,22 +66,21 @@ impl Shelf {
         if self.folder.mark(name)?.is_some() {
             return self.folder.place(leaf, name);
         }
-        let data = self.folder.open_work(leaf).map_err(PlaceError::Io)?;
-        // Before anything is shared with it: what the disk has lost must not spread.
-        data.sync_all().map_err(PlaceError::Unsynced)?;
         let Some(contents) = &self.contents else { return self.put(leaf, name, user, now) };
+        let data = self.folder.open_work(leaf)?;
         let sum = digest::of_file_now(&data)?;
         let twin = format!("{leaf}{TWIN}");
         let is_shared = contents.twin(&data, &sum, &twin)?;
         let source = if is_shared { &twin } else { leaf };
         self.remember(Mark::of(&self.folder.open_work(source)?.metadata()?), sum);
         let placed = self.put(source, name, user, now);
-        if placed.is_ok() && !is_shared {
-            contents.remember(leaf, &sum);
-        }
         if is_shared {
-            tracing::info!(name = name.as_str(), bytes = data.metadata()?.len(), "content shared");
-            self.folder.remove_work(&twin)?;
+            tracing::info!(name = name.as_str(), "content shared");
+            if let Err(error) = self.folder.remove_work(&twin) {
+                tracing::warn!(%error, "a link stays until the next start");
+            }
+        } else if placed.is_ok() {
+            contents.remember(leaf, &sum);
         }
         placed
     }
@@ -116,7 +115,8 @@ impl Shelf {
         let now_s = unix_s(now);
         let mut expired = 0;
         let reviewed = self.ledger.review(tally, |entry| {
-            if self.folder.mark(&entry.name)? != Some(entry.mark) {
+            let there = self.folder.mark(&entry.name)?;
+            if !there.is_some_and(|mark| entry.mark.is_kept_by(mark)) {
                 return Ok(Verdict::Drop);
             }
             let Some(ttl) = ttl.filter(|_| now_s >= CLOCK_SET_S) else { return Ok(Verdict::Keep) };

@@ -8,9 +8,23 @@ use baton_store::fuzz;
 /// What stands beside an upload under way: without and with the right checksum.
 pub(crate) fn upload_info(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
-    for text in [text.to_owned(), fuzz::sealed_info(text)] {
+    for text in [text.to_owned(), fuzz::sealed(text)] {
         if let Some(again) = fuzz::upload_info(&text) {
             assert_eq!(fuzz::upload_info(&again).as_ref(), Some(&again));
+        }
+    }
+}
+
+/// The record of a chunked session, whose head ends before an empty line: likewise.
+pub(crate) fn session(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let sealed = text.split_once("\n\n").map(|(head, tail)| {
+        let head = fuzz::sealed(&format!("{head}\n"));
+        format!("{head}{tail}")
+    });
+    for text in [Some(text.to_owned()), sealed].into_iter().flatten() {
+        if let Some(again) = fuzz::session(&text) {
+            assert_eq!(fuzz::session(&again).as_ref(), Some(&again));
         }
     }
 }

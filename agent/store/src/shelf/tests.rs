@@ -240,7 +240,7 @@ fn what_others_put_in_place_of_a_stored_file_or_changed_is_never_removed() {
     for file in ["replaced", "changed", "untouched"] {
         world.store(file, file.as_bytes());
     }
-    fs::write(world.path("new"), b"x").unwrap();
+    fs::write(world.path("new"), b"new").unwrap();
     fs::rename(world.path("new"), world.path("replaced")).unwrap();
     fs::File::options().append(true).open(world.path("changed")).unwrap().write_all(b"!").unwrap();
 
@@ -249,6 +249,23 @@ fn what_others_put_in_place_of_a_stored_file_or_changed_is_never_removed() {
     assert!(world.path("replaced").exists() && world.path("changed").exists());
     assert!(!world.path("untouched").exists());
     assert_eq!(tally.kept, sums(&[]));
+}
+
+#[test]
+fn a_folder_that_came_from_a_backup_is_still_ours() {
+    let world = World::new();
+    world.store("ann/f", b"hello");
+    let stored = fs::metadata(world.path("ann/f")).unwrap();
+    fs::write(world.path("copy"), b"hello").unwrap();
+    let copy = fs::File::options().write(true).open(world.path("copy")).unwrap();
+    copy.set_modified(stored.modified().unwrap()).unwrap();
+    fs::rename(world.path("copy"), world.path("ann/f")).unwrap();
+    assert_ne!(world.inode("ann/f"), stored.ino());
+
+    assert_eq!(world.review(Some(60), at(0)).kept, sums(&[("ann", 5)]));
+    world.review(Some(60), at(60));
+
+    assert!(!world.path("ann").exists());
 }
 
 #[test]

@@ -15,20 +15,20 @@ fn signature() -> String {
     token::signature(SECRET, "/chunked-upload").as_str().to_owned()
 }
 
-fn open(client: &mut Client, name: &str, size: usize) -> Response {
+pub(crate) fn open(client: &mut Client, name: &str, size: usize) -> Response {
     let (size, signature) = (size.to_string(), signature());
     let headers =
         [("X-Filename", name), ("X-Total-Size", size.as_str()), ("X-Signature", &signature)];
     client.request("POST /chunked-upload", &headers, b"")
 }
 
-fn session(opened: &Response) -> String {
+pub(crate) fn session(opened: &Response) -> String {
     assert_eq!(opened.status, 201, "{opened:?}");
     let (_, rest) = opened.text().split_once(r#""session_id":""#).unwrap();
     rest.split_once('"').unwrap().0.to_owned()
 }
 
-fn send(client: &mut Client, session: &str, number: usize, bytes: &[u8]) -> Response {
+pub(crate) fn send(client: &mut Client, session: &str, number: usize, bytes: &[u8]) -> Response {
     let (number, signature) = (number.to_string(), signature());
     let headers = [
         ("X-Upload-Session-ID", session),

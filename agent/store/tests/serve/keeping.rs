@@ -196,6 +196,21 @@ fn a_body_of_unknown_length_takes_room_as_it_comes() {
 }
 
 #[test]
+fn a_taken_name_is_no_way_around_a_quota() {
+    let server = Server::start_with(|options| options.quota_total = Some(100_000));
+    put(&server, "ann/f", b"hello");
+    let bearer = token::bearer(SECRET, "ann", LATER);
+    let bearer = format!("Bearer {}", bearer.as_str());
+    let line = format!("PUT /ann/f?user=ann&expiry={LATER}");
+    let headers = [("Authorization", bearer.as_str()), ("Transfer-Encoding", "chunked")];
+    let mut client = server.client();
+
+    client.send(head(&line, &headers)).send(b"186a0\r\n").send(noise(100_000));
+
+    client.response().assert_refused(507);
+}
+
+#[test]
 fn a_deferred_length_is_held_to_the_quota_when_it_is_declared_and_before() {
     let server = Server::start_with(|options| options.quota_total = Some(100));
     let mut client = server.client();

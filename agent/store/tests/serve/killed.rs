@@ -99,10 +99,11 @@ fn upload(addr: SocketAddr, way: u32, name: &str, bytes: &[u8]) -> io::Result<bo
     }
 }
 
-/// Everything below `dir` but Baton's own.
+/// Everything below `dir` but Baton's own; folders may vanish meanwhile.
 fn files(dir: &Path, name: &str, found: &mut Vec<String>) {
-    for entry in fs::read_dir(dir.join(name)).unwrap() {
-        let leaf = entry.unwrap().file_name().into_string().unwrap();
+    for entry in fs::read_dir(dir.join(name)).into_iter().flatten() {
+        let Ok(entry) = entry else { continue };
+        let leaf = entry.file_name().into_string().unwrap();
         let path = if name.is_empty() { leaf } else { format!("{name}/{leaf}") };
         if path == ".baton" {
             continue;

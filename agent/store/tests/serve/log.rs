@@ -1,4 +1,5 @@
-use crate::support::*;
+use crate::{chunked, support::*};
+use baton_core::token;
 use std::{
     io,
     sync::{Mutex, OnceLock},
@@ -43,6 +44,10 @@ fn neither_tokens_nor_addresses_of_uploads_reach_the_log() {
     let bearer = [("Authorization", "Bearer 5ec4e75ec4e7")];
     client.request("PUT /for-the-log", &bearer, b"x").assert_refused(403);
     client.ask(&format!("HEAD {upload}x"), &[TUS]);
+    let opened = chunked::open(&mut client, "for-the-log", 5);
+    let session = chunked::session(&opened);
+    let signature = token::signature(SECRET, "/chunked-upload");
+    chunked::send(&mut client, &session, 7, b"").assert_refused(400);
     client.send("GET /5ec4e75ec4e7 HTTP/1.1\r\n\r\n");
     client.response().assert_refused(400);
 
@@ -50,7 +55,14 @@ fn neither_tokens_nor_addresses_of_uploads_reach_the_log() {
     let id = upload.rsplit('/').next().unwrap();
     let token = v2("for-the-log", 5);
     assert!(log.contains("for-the-log") && log.contains(&id[..8]), "it does log: {log}");
-    for secret in [id, "5ec4e7", "sharedsecret", token.trim_start_matches("v2=")] {
+    for secret in [
+        id,
+        &session,
+        signature.as_str(),
+        "5ec4e7",
+        "sharedsecret",
+        token.trim_start_matches("v2="),
+    ] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
 }
