@@ -39,11 +39,15 @@ choice! {
 
 choice! {
     /// How files are carried upstream.
-    Protocol, "takes auto, tus or put (resumable and hmac-chunked are not in this version)",
+    Protocol, "takes auto, tus, resumable, hmac-chunked or put",
     /// The upstream is asked.
     Auto = "auto",
     /// tus 1.0: resumes.
     Tus = "tus",
+    /// The IETF's resumable uploads for HTTP.
+    Resumable = "resumable",
+    /// hmac-file-server's chunked sessions: resumes by whole chunks.
+    Chunked = "hmac-chunked",
     /// One PUT: replayed from the spool after a cut.
     Put = "put",
 }

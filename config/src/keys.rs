@@ -75,9 +75,9 @@ section! {
         /// Keys of which an `https` server must have one, as `sha256/BASE64` of RFC 7469; no
         /// authority, name or date is asked then.
         pin: Vec<Pin> = "";
-        /// How files are carried: `tus`, `put`, or `auto` to ask the server.
+        /// How files are carried: `tus`, `resumable`, `hmac-chunked`, `put`, or `auto` to ask the server.
         protocol: Protocol = "auto";
-        /// Where tus uploads are created.
+        /// Where uploads of `tus` and `resumable` are created.
         tus_path: UrlPath = "/files/";
         /// How requests are signed: `v2`, `v`, `token`, `v3`, `jwt`, `bearer`, or `pass` for the client's own.
         token: Token = "v2";

@@ -265,7 +265,8 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
                 if let Some(upload) = self.upload_mut(id) {
                     let before = upload.acked;
                     upload.on_outcome(now, attempt, outcome);
-                    let news = upload.acked - before;
+                    // Less, where the server lost what it had.
+                    let news = upload.acked.saturating_sub(before);
                     self.totals.acked_bytes += news;
                 }
             }

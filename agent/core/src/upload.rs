@@ -48,12 +48,25 @@ pub struct Attempt(pub u32);
 /// How an upstream goes on with an upload that was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resume {
-    /// An append is a compare-and-swap: asking early and taking early is safe.
+    /// An append is a compare-and-swap: asking early and taking early is safe. One that is ahead of
+    /// what is still landing waits for it.
     Fenced,
+    /// Asking early and taking early is safe, too, but nothing may be sent ahead of what it holds.
+    Early,
     /// It resumes, but asking may end the old append or wait for seconds: ask once it is certain.
     Plain,
     /// It does not resume: replay from the first byte, and only on certain failure.
     Replay,
+}
+
+impl Resume {
+    /// Whether asking and taking on suspicion alone is safe.
+    pub const fn is_early(self) -> bool {
+        match self {
+            Self::Fenced | Self::Early => true,
+            Self::Plain | Self::Replay => false,
+        }
+    }
 }
 
 /// What is known of an upload when it is opened.
@@ -116,6 +129,8 @@ pub enum Failure {
     },
     /// The upstream does not know the upload: 404, 410, or 403 on its URL.
     Gone,
+    /// It has to be sent again, and was not kept.
+    NotKept,
     /// Final: this status, whatever is tried.
     Refused(u16),
 }
@@ -200,6 +215,8 @@ pub(crate) struct Upload<const LINKS: usize> {
     /// The end of what had left by a link when the kernel took it away: likely to land.
     landing: Option<u64>,
     dues: Option<(LinkId, Dues)>,
+    /// How often the server forgot what it had acknowledged.
+    restarts: u8,
     /// Blocks that the driver holds for it, and the class that they are booked on.
     pub(crate) chain: Chain,
     pub(crate) booked: Class,
@@ -230,6 +247,7 @@ impl<const LINKS: usize> Upload<LINKS> {
             left: None,
             landing: None,
             dues: None,
+            restarts: 0,
             chain: Chain::default(),
             booked: Class::Ethernet,
         };
@@ -354,11 +372,16 @@ impl<const LINKS: usize> Upload<LINKS> {
         let offset = offset.min(self.received);
         let is_news = offset > self.sent;
         self.sent = self.sent.max(offset);
-        if self.resumes() || !is_news {
+        // Where whole requests are acknowledged, progress is what leaves: of a replay that comes once,
+        // at the end, and of a chunk after megabytes.
+        let is_progress = match self.spec.resume {
+            Resume::Fenced | Resume::Plain => false,
+            Resume::Early | Resume::Replay => is_news,
+        };
+        if !is_progress {
             return;
         }
-        // A replay's progress is what leaves: its acknowledgement comes once, at the end.
-        if offset > self.furthest.0 {
+        if !self.resumes() && offset > self.furthest.0 {
             self.furthest = (offset, now);
             self.backoff.reset();
         }
@@ -402,8 +425,8 @@ impl<const LINKS: usize> Upload<LINKS> {
             }
             Failure::Conflict { offset } => return self.on_conflict(now, link, attempt, offset),
             Failure::Absurd { offset } => return self.end(Verdict::Absurd { offset }),
-            Failure::Gone if self.acked == 0 && self.created && self.resumes() => {
-                self.created = false;
+            Failure::Gone if self.created && self.resumes() && self.may_begin_again() => {
+                self.begin_again(now);
                 self.wait(now);
                 let delay = self.backoff.next_delay();
                 self.rest_all(now + delay);
@@ -413,6 +436,7 @@ impl<const LINKS: usize> Upload<LINKS> {
                 return self.end(Verdict::Lost { acked: self.acked, offset: None });
             }
             Failure::Gone => return self.end(Verdict::Refused(404)),
+            Failure::NotKept => return self.end(Verdict::NotReplayable),
             Failure::Refused(status) => return self.end(Verdict::Refused(status)),
         };
         debug_assert!(
@@ -420,6 +444,22 @@ impl<const LINKS: usize> Upload<LINKS> {
             "outcomes of void attempts are dropped before"
         );
         *self.lane(link) = Lane::Resting { until: now + delay };
+    }
+
+    /// Whether the server may forget it: nothing was let go of, or all of it is kept here. One that
+    /// forgets again and again gets it a few times.
+    fn may_begin_again(&self) -> bool {
+        self.acked == 0 || self.spec.replayable && self.restarts < RESTARTS
+    }
+
+    fn begin_again(&mut self, now: Instant) {
+        self.restarts += u8::from(self.acked > 0);
+        self.created = false;
+        (self.acked, self.sent, self.landing) = (0, 0, None);
+        self.furthest = (0, now);
+        for lane in &mut self.lanes {
+            lane.drop_at(now);
+        }
     }
 
     /// It was the server that wants to be left alone, whichever link asks. A longer rest that it
@@ -501,6 +541,9 @@ impl<const LINKS: usize> Upload<LINKS> {
         }
     }
 }
+
+/// How often an upload that the server lost is sent again from the first byte.
+const RESTARTS: u8 = 3;
 
 #[cfg(test)]
 mod tests;

@@ -91,7 +91,7 @@ impl<T: Transport + 'static> Hub<T> {
             arena: Arena::new(core.pool().total()),
             core: RefCell::new(core),
             spool,
-            upstream: Upstream::new(&settings.upstream),
+            upstream: Upstream::new(&settings.upstream, &settings.spool_dir),
             connections: Connections::default(),
             facts: RefCell::default(),
             excess: RefCell::default(),

@@ -1,11 +1,12 @@
 //! Lanes: what one link does for one upload, as a task that carries out the core's orders.
 
 pub(crate) mod abandon;
+mod chunked;
 mod gauge;
+mod offsets;
 mod outbox;
 mod put;
 mod session;
-mod tus;
 
 pub(crate) use gauge::Gauge;
 
@@ -14,6 +15,8 @@ use crate::transfer::{Body, Transfer};
 use crate::upstream::Spoken;
 use baton_core::{Attempt, BLOCK_SIZE, Failure, LinkId, Outcome};
 use baton_hal::{Stream, Transport};
+use baton_wire::upload::Protocol;
+use offsets::Offsets;
 use outbox::Outbox;
 use session::{Dialect, Unwritten};
 use std::io::IoSlice;
@@ -68,7 +71,12 @@ pub(crate) fn spawn<T: Transport + 'static>(
     let lane = Lane { hub, transfer, attempt, link, gauge };
     tokio::task::spawn_local(async move {
         let dialect: Box<dyn Dialect<T>> = match lane.transfer.spoken {
-            Spoken::Tus { .. } => Box::new(tus::Tus::default()),
+            Spoken::Tus { .. } => Box::new(Offsets::new(Protocol::Tus)),
+            Spoken::Resumable { interop, .. } => {
+                let interop = lane.hub.upstream.interop().unwrap_or(interop);
+                Box::new(Offsets::new(Protocol::Resumable(interop)))
+            }
+            Spoken::Chunked => Box::new(chunked::Chunked::default()),
             Spoken::Put => Box::new(put::Put::default()),
         };
         if let Err(failure) = session::run(&lane, inbox, dialect).await {
@@ -146,7 +154,7 @@ impl<T: Transport + 'static> Lane<T> {
         let spooled;
         let pooled;
         let bytes: &[u8] = match &self.transfer.body {
-            Body::Spool(file) => {
+            Body::Spool(file) | Body::Chunks(file) => {
                 let mut block = [0; BLOCK_SIZE];
                 let most = left.min(BLOCK_SIZE as u64) as usize;
                 let read = file.read_at(&mut block[..most], body.start).map_err(|error| {

@@ -118,7 +118,7 @@ pub(crate) fn status<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Status {
         upstream: Upstream {
             url: format!("{}://{}{}", upstream.scheme, upstream.authority, upstream.base),
             protocol: spoken.map(|spoken| spoken.name()),
-            fenced: spoken.is_some_and(|spoken| spoken.resume() == baton_core::Resume::Fenced),
+            fenced: spoken.is_some_and(|spoken| spoken.resume().is_early()),
             handshakes: hub
                 .transport
                 .handshakes()

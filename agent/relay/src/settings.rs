@@ -74,6 +74,10 @@ pub enum Protocol {
     Put,
     /// tus 1.0.
     Tus,
+    /// The IETF's resumable uploads.
+    Resumable,
+    /// hmac-file-server's chunked sessions.
+    Chunked,
 }
 
 /// How upstream requests are authorised.

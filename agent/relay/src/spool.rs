@@ -66,7 +66,7 @@ impl Spool {
             .and_then(|file| set_aside(&file, size).map(|()| file))
             .map_err(SpoolError::Io)?;
         self.room.set(left);
-        Ok(SpoolFile { file, reserved: Cell::new(size), spool: self.clone() })
+        Ok(SpoolFile { file, reserved: Cell::new(size), freed: Cell::new(0), spool: self.clone() })
     }
 }
 
@@ -84,6 +84,8 @@ fn set_aside(file: &File, size: u64) -> io::Result<()> {
 pub(crate) struct SpoolFile {
     file: File,
     reserved: Cell<u64>,
+    /// Of that, what was given back.
+    freed: Cell<u64>,
     spool: Rc<Spool>,
 }
 
@@ -101,6 +103,27 @@ impl SpoolFile {
         self.file.write_all_at(bytes, offset).map_err(SpoolError::Io)
     }
 
+    /// Bytes that it may hold.
+    pub(crate) fn room(&self) -> u64 {
+        self.spool.room.get() + self.reserved.get() - self.freed.get()
+    }
+
+    /// Gives back the bytes between two offsets, from the first on; whether there are any.
+    pub(crate) fn free(&self, from: u64, to: u64) -> bool {
+        let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        let (Ok(start), Ok(length)) = (i64::try_from(from), i64::try_from(to.saturating_sub(from)))
+        else {
+            return false;
+        };
+        // A file system without holes keeps them until the end: the room stays taken.
+        if length == 0 || fallocate(&self.file, hole, start, length).is_err() {
+            return false;
+        }
+        self.freed.update(|freed| freed + length.unsigned_abs());
+        self.spool.room.update(|room| room + length.unsigned_abs());
+        true
+    }
+
     /// Reads what is there at `offset`.
     pub(crate) fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file.read_at(bytes, offset)
@@ -109,7 +132,7 @@ impl SpoolFile {
 
 impl Drop for SpoolFile {
     fn drop(&mut self) {
-        self.spool.room.set(self.spool.room.get() + self.reserved.get());
+        self.spool.room.update(|room| room + self.reserved.get() - self.freed.get());
     }
 }
 

@@ -4,6 +4,8 @@ use crate::settings::SignedType;
 use crate::spool::SpoolFile;
 use crate::upstream::Spoken;
 use baton_core::{BLOCK_SIZE, Failure, UploadId, Verdict};
+use baton_wire::chunked::Session;
+use baton_wire::resumable::Limits;
 use core::cell::{Cell, RefCell};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -27,6 +29,8 @@ pub(crate) enum Body {
     Passing,
     /// In a file, until the end.
     Spool(SpoolFile),
+    /// In a file, until the upstream has them.
+    Chunks(SpoolFile),
 }
 
 /// What is known of an upload before it has an id.
@@ -63,6 +67,10 @@ pub(crate) struct Transfer {
     held_from: Cell<u64>,
     /// The upstream's URL for it, once it was created.
     pub(crate) location: RefCell<Option<String>>,
+    /// What the upstream takes of it at once.
+    pub(crate) limits: Cell<Limits>,
+    /// The upstream's session for it, where that speaks of sessions.
+    pub(crate) session: RefCell<Option<Session>>,
     /// What its token takes the content type from, where it was tried the other way.
     pub(crate) signed_type: Cell<Option<SignedType>>,
     /// Why the last try ended, if nothing was acknowledged since.
@@ -88,6 +96,8 @@ impl Transfer {
             written: Cell::new(0),
             held_from: Cell::new(0),
             location: RefCell::new(None),
+            limits: Cell::new(Limits::NONE),
+            session: RefCell::new(None),
             signed_type: Cell::new(None),
             trouble: Cell::new(None),
             digest: RefCell::default(),
@@ -131,6 +141,11 @@ impl Transfer {
         self.written.set(self.written.get().max(offset));
     }
 
+    /// The upstream lost what left: all of it is to leave again.
+    pub(crate) fn forget_written(&self) {
+        self.written.set(0);
+    }
+
     /// Highest byte that can have left.
     pub(crate) fn written(&self) -> u64 {
         self.written.get()
@@ -149,8 +164,13 @@ impl Transfer {
     /// Gives back whole blocks below `offset`; whether there were any.
     pub(crate) fn release_below(&self, offset: u64, mut release: impl FnMut(UploadId)) -> bool {
         let before = self.held_from.get();
-        if matches!(self.body, Body::Spool(_)) {
-            return false;
+        match &self.body {
+            Body::Spool(_) => return false,
+            Body::Chunks(file) => {
+                self.held_from.set(before.max(offset));
+                return file.free(before, offset);
+            }
+            Body::Pool | Body::Passing => {}
         }
         let mut from = before;
         while from + BLOCK_SIZE as u64 <= offset {

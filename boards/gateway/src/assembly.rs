@@ -32,6 +32,8 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
                 Protocol::Auto => baton_relay::Protocol::Auto,
                 Protocol::Put => baton_relay::Protocol::Put,
                 Protocol::Tus => baton_relay::Protocol::Tus,
+                Protocol::Resumable => baton_relay::Protocol::Resumable,
+                Protocol::Chunked => baton_relay::Protocol::Chunked,
             },
             tus_path: config.upstream.tus_path.as_str().to_owned(),
             signed_type: match config.upstream.token_type_from {

@@ -292,6 +292,42 @@ fn an_upload_that_vanished_before_anything_was_acknowledged_is_created_again() {
 }
 
 #[test]
+fn an_upload_that_is_kept_whole_is_sent_again_a_few_times_where_its_server_loses_it() {
+    let mut world = World::new();
+    let (id, mut attempt) = world.half_way(Resume::Early);
+    for _ in 0..3 {
+        world.outcome(id, attempt, Outcome::Failed(Failure::Gone));
+        assert_eq!(world.agent.view(id).unwrap().acked, 0);
+        world.pass(Duration::from_secs(1));
+        (_, attempt) = world.the_create();
+        world.outcome(id, attempt, Outcome::Created);
+        assert_eq!(world.appends(), [(ETH, attempt, 0)]);
+        world.outcome(id, attempt, Outcome::Acked(MIB / 2));
+    }
+    assert_eq!(world.verdicts(), []);
+
+    world.outcome(id, attempt, Outcome::Failed(Failure::Gone));
+
+    assert_eq!(world.verdicts(), [Verdict::Lost { acked: MIB / 2, offset: None }]);
+}
+
+#[test]
+fn a_chunk_that_takes_long_to_leave_is_waited_for_as_long_as_it_leaves() {
+    let mut world = World::new();
+    let (id, attempt) = world.half_way(Resume::Early);
+    let timeout = policy().classes[0].answer_timeout;
+
+    for step in 1..10 {
+        world.pass(timeout / 2);
+        world.outcome(id, attempt, Outcome::Sent(MIB / 2 + 1000 + step));
+    }
+    assert_eq!(world.drops(), []);
+    world.pass(timeout + Duration::from_secs(1));
+
+    assert_eq!(world.drops(), [attempt]);
+}
+
+#[test]
 fn a_busy_server_is_asked_again_after_the_time_it_wants() {
     let mut world = World::new();
     let (id, _) = world.half_way(Resume::Plain);

@@ -120,7 +120,7 @@ impl<const LINKS: usize> Upload<LINKS> {
     }
 
     fn may_doubt(&self, link: LinkId, outlook: &Outlook<LINKS>) -> bool {
-        outlook.hedge && self.spec.resume == Resume::Fenced && outlook.has_standby(link)
+        outlook.hedge && self.spec.resume.is_early() && outlook.has_standby(link)
     }
 
     fn doubt(&mut self, old: LinkId, outlook: &Outlook<LINKS>) -> Course {

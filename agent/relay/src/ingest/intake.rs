@@ -14,7 +14,7 @@ use super::credential;
 use super::refusal::{Refusal, settle};
 use crate::hub::Hub;
 use crate::lane::abandon;
-use crate::spool::SpoolFile;
+use crate::spool::{SpoolError, SpoolFile};
 use crate::transfer::{Body, Proto, Transfer};
 use crate::upstream::Spoken;
 use baton_core::{BLOCK_SIZE, Duration, Event, UploadId, UploadSpec};
@@ -54,15 +54,19 @@ impl<T: Transport> Intake<T> {
         permit(hub, &proto)?;
         credential::check(&hub.rules.borrow(), &proto, total).map_err(Refusal::forbidden)?;
         let (id, spoken) = vacancy(hub).await?;
-        let body = match spoken {
-            Spoken::Tus { .. } => Body::Pool,
-            Spoken::Put => match hub.spool.create(total) {
-                Ok(file) => Body::Spool(file),
-                Err(error) => {
-                    tracing::warn!(upload = proto.name, %error, "relayed without replay: a cut will fail it");
-                    Body::Passing
-                }
-            },
+        let whole = match spoken {
+            Spoken::Tus { .. } | Spoken::Resumable { .. } => None,
+            Spoken::Put | Spoken::Chunked => Some(hub.spool.create(total)),
+        };
+        let body = match whole {
+            None => Body::Pool,
+            Some(Ok(file)) => Body::Spool(file),
+            // Each chunk is kept until it is acknowledged.
+            Some(Err(_)) if spoken == Spoken::Chunked => Body::Chunks(hub.spool.create(0)?),
+            Some(Err(error)) => {
+                tracing::warn!(upload = proto.name, %error, "relayed without replay: a cut will fail it");
+                Body::Passing
+            }
         };
         let transfer = begin(hub, Transfer::open(id, proto, total, spoken, body));
         Ok(Self::new(hub, Stage::Relayed(transfer)))
@@ -308,7 +312,7 @@ fn begin<T: Transport>(hub: &Rc<Hub<T>>, transfer: Transfer) -> Rc<Transfer> {
     let spec = UploadSpec {
         total: transfer.total,
         resume: transfer.spoken.resume(),
-        replayable: !matches!(transfer.body, Body::Passing),
+        replayable: matches!(transfer.body, Body::Spool(_)),
     };
     hub.feed(Event::Opened { id, spec });
     transfer
@@ -330,6 +334,17 @@ fn keep<T: Transport>(
         file.write_at(bytes, offset)?;
         transfer.hash(bytes);
         return Ok(bytes.len());
+    }
+    if let Body::Chunks(file) = &transfer.body {
+        return match file.write_at(bytes, offset) {
+            Ok(()) => {
+                transfer.hash(bytes);
+                Ok(bytes.len())
+            }
+            // Until a chunk is acknowledged.
+            Err(SpoolError::Full { .. }) => Ok(0),
+            Err(error @ SpoolError::Io(_)) => Err(error.into()),
+        };
     }
     let mut taken = 0;
     while taken < bytes.len() {
@@ -355,8 +370,10 @@ fn close<T: Transport>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_stored: bool) {
     if !is_stored {
         // Unless the core has ended it itself: then this says nothing new.
         hub.feed(Event::ClientGone { id: transfer.id });
-        if let Some(location) = transfer.location.take() {
-            tokio::task::spawn_local(abandon::delete(hub.clone(), location));
+        if let Some((location, protocol)) =
+            transfer.location.take().zip(transfer.spoken.by_offset())
+        {
+            tokio::task::spawn_local(abandon::delete(hub.clone(), location, protocol));
         }
     }
     let acked = hub.core.borrow().view(transfer.id).map_or(0, |view| view.acked);

@@ -133,9 +133,13 @@ fn stalled(trouble: Option<Failure>) -> &'static str {
         Some(Failure::Busy(_)) => "the upstream was busy",
         Some(Failure::TimedOut) => "the upstream did not answer",
         Some(Failure::Cut | Failure::Gone) => "no connection to the upstream lasted",
-        Some(Failure::Conflict { .. } | Failure::Absurd { .. } | Failure::Refused(_)) | None => {
-            "no link moved a byte"
-        }
+        Some(
+            Failure::Conflict { .. }
+            | Failure::Absurd { .. }
+            | Failure::NotKept
+            | Failure::Refused(_),
+        )
+        | None => "no link moved a byte",
     }
 }
 

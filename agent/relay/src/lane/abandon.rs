@@ -12,18 +12,26 @@ use std::rc::Rc;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Deletes an upload by its URL, over the best link.
-pub(crate) async fn delete<T: Transport + 'static>(hub: Rc<Hub<T>>, location: String) {
+pub(crate) async fn delete<T: Transport + 'static>(
+    hub: Rc<Hub<T>>,
+    location: String,
+    protocol: Protocol,
+) {
     // Either way there is nothing left to do: the upstream lets partial uploads expire.
-    let _ = tokio::time::timeout(PATIENCE, ask(&hub, &location)).await;
+    let _ = tokio::time::timeout(PATIENCE, ask(&hub, &location, protocol)).await;
 }
 
-async fn ask<T: Transport + 'static>(hub: &Rc<Hub<T>>, location: &str) -> Option<()> {
+async fn ask<T: Transport + 'static>(
+    hub: &Rc<Hub<T>>,
+    location: &str,
+    protocol: Protocol,
+) -> Option<()> {
     let link = hub.core.borrow().links().ranked().next()?;
     let stream = hub.connect(link).await.ok()?;
-    let mut tus = Client::<1024, 1>::new(Protocol::Tus);
+    let mut client = Client::<1024, 1>::new(protocol);
     let mut head = [0; 1024];
     let peer = Peer { authority: &hub.settings.upstream.authority, authorization: None };
-    let len = tus.delete(&mut head, &peer, location).ok()?;
+    let len = client.delete(&mut head, &peer, location).ok()?;
     write_all(&*stream, &head[..len]).await.ok()?;
     // The answer is awaited so that the close does not overtake the request.
     stream.readable().await;

@@ -267,11 +267,11 @@ impl<T: Transport + 'static> Lane<T> {
             && self.hub.rules.borrow().token == TokenMode::Bearer
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         format!("{}/{}", self.hub.settings.upstream.base, Encoded(name))
     }
 
-    fn authorized<'a>(&'a self, signed: &'a Signed) -> Peer<'a> {
+    pub(super) fn authorized<'a>(&'a self, signed: &'a Signed) -> Peer<'a> {
         let authority = &self.hub.settings.upstream.authority;
         Peer { authority, authorization: signed.header.as_deref() }
     }

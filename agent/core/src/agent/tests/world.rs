@@ -121,7 +121,8 @@ impl World {
 
     pub(super) fn open(&mut self, total: u64, resume: Resume) -> UploadId {
         let id = self.agent.vacancy().expect("room");
-        self.feed(Event::Opened { id, spec: UploadSpec { total, resume, replayable: true } });
+        let replayable = matches!(resume, Resume::Early | Resume::Replay);
+        self.feed(Event::Opened { id, spec: UploadSpec { total, resume, replayable } });
         id
     }
 

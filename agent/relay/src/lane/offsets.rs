@@ -1,11 +1,12 @@
-//! A lane in tus: creates, asks, and appends in pipelined requests whose bodies are what is held.
+//! A lane in tus or in the IETF's draft: creates, asks, and appends in pipelined requests whose
+//! bodies are what is held.
 
 use super::session::{Dialect, HEAD, nonsense};
 use super::{Lane, Order, Outbox};
-use baton_core::{Duration, Failure, Outcome, Resume};
+use baton_core::{Duration, Failure, Outcome};
 use baton_hal::Transport;
 use baton_wire::http::{Eof, NotSent, Peer};
-use baton_wire::upload::{Answer, Append, Client, Create, Refused, Verb};
+use baton_wire::upload::{Answer, Append, Client, Create, Protocol, Refused, Verb};
 use core::ops::Range;
 
 /// Requests that may be unanswered on one connection.
@@ -27,10 +28,10 @@ enum Mode {
     Held { next: u64, reported: bool },
 }
 
-/// One connection's tus.
-#[derive(Default)]
-pub(super) struct Tus {
-    tus: Client<HEAD, DEPTH>,
+/// One connection's uploads by offset.
+pub(super) struct Offsets {
+    protocol: Protocol,
+    client: Client<HEAD, DEPTH>,
     /// To be asked before anything is appended.
     question: Option<Question>,
     /// Appends without an answer that were sent behind one that was refused.
@@ -40,6 +41,8 @@ pub(super) struct Tus {
     from: u64,
     /// Appends under way are void in a way that this connection can't outlive.
     is_spent: bool,
+    /// What is reported once the server takes the upload for whole.
+    finishing: Option<Outcome>,
 }
 
 /// What is asked first.
@@ -47,15 +50,17 @@ pub(super) struct Tus {
 enum Question {
     Create,
     Offset,
+    /// Nothing: it is told that the file is whole, which an answer has left open.
+    Finish,
 }
 
-impl<T: Transport + 'static> Dialect<T> for Tus {
+impl<T: Transport + 'static> Dialect<T> for Offsets {
     fn obey(&mut self, lane: &Lane<T>, order: Order) -> Result<(), Failure> {
         match order {
             Order::Create => self.question = Some(Question::Create),
             Order::Ask => self.question = Some(Question::Offset),
             Order::Append { from } => {
-                if is_fenced(lane) && self.tus.ready() != Err(NotSent::Closing) {
+                if is_fenced(lane) && self.client.ready() != Err(NotSent::Closing) {
                     self.void = self.unanswered();
                 } else {
                     self.is_spent = !self.is_answered();
@@ -81,6 +86,7 @@ impl<T: Transport + 'static> Dialect<T> for Tus {
         match self.question.take() {
             Some(Question::Create) => self.create(lane, out).map(|()| Some(0..0)),
             Some(Question::Offset) => self.ask(lane, out).map(|()| Some(0..0)),
+            Some(Question::Finish) => self.finish(lane, out).map(|()| Some(0..0)),
             None => {
                 self.report_drained(lane);
                 self.append(lane, out)
@@ -89,21 +95,30 @@ impl<T: Transport + 'static> Dialect<T> for Tus {
     }
 
     fn wrote(&mut self, bytes: u64) {
-        self.tus.wrote_body(bytes);
+        self.client.wrote_body(bytes);
     }
 
     fn hear(&mut self, lane: &Lane<T>, mut input: &[u8]) -> Result<(), Failure> {
         loop {
-            let (used, said) = self.tus.handle_input(input).map_err(nonsense)?;
+            let (used, said) = self.client.handle_input(input).map_err(nonsense)?;
             let said = match said {
-                Some(answer) => Some(lane.understand(answer)?),
+                Some(answer) => Some(lane.understand(self.protocol, answer)?),
                 None => None,
             };
             input = &input[used..];
-            let is_void = said.is_some() && self.void > 0;
+            let is_answer = !matches!(said, None | Some(Said::Progress(_)));
+            let is_void = is_answer && self.void > 0;
             self.void -= usize::from(is_void);
             match said {
-                Some(Said::Outcome(outcome)) => lane.report(outcome),
+                Some(Said::Done(outcome)) => {
+                    lane.report(self.finishing.take().unwrap_or(outcome));
+                }
+                Some(Said::Progress(offset)) => lane.report(Outcome::Acked(offset)),
+                Some(Said::Open(_)) if self.finishing.is_some() => return Err(Failure::Cut),
+                Some(Said::Open(outcome)) => {
+                    self.finishing = Some(outcome);
+                    self.question = Some(Question::Finish);
+                }
                 Some(Said::Refused(Refused { status: 409, .. })) if is_void => {}
                 Some(Said::Refused(refused)) => self.on_refusal(lane, refused)?,
                 Some(Said::Nothing) => {}
@@ -118,9 +133,10 @@ impl<T: Transport + 'static> Dialect<T> for Tus {
     }
 
     fn renew(&mut self) {
-        self.tus = Client::default();
+        self.client = Client::new(self.protocol);
         self.void = 0;
         self.is_spent = false;
+        self.finishing = None;
     }
 
     fn is_sending(&self) -> bool {
@@ -132,15 +148,28 @@ impl<T: Transport + 'static> Dialect<T> for Tus {
     }
 
     fn is_asking(&self) -> bool {
-        self.tus.outstanding().all(|verb| verb == Verb::Head)
+        self.client.outstanding().all(|verb| verb == Verb::Head)
     }
 
     fn eof(&self) -> Eof {
-        self.tus.eof()
+        self.client.eof()
     }
 }
 
-impl Tus {
+impl Offsets {
+    pub(super) fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            client: Client::new(protocol),
+            question: None,
+            void: 0,
+            mode: Mode::Quiet,
+            from: 0,
+            is_spent: false,
+            finishing: None,
+        }
+    }
+
     fn create<T: Transport + 'static>(
         &mut self,
         lane: &Lane<T>,
@@ -158,8 +187,8 @@ impl Tus {
             content: 0,
         };
         let peer = Peer { authority: &upstream.authority, authorization: signed.header.as_deref() };
-        let tus = &mut self.tus;
-        out.refill(|out| tus.create(out, &peer, &create))
+        let client = &mut self.client;
+        out.refill(|out| client.create(out, &peer, &create))
     }
 
     fn ask<T: Transport + 'static>(
@@ -169,8 +198,26 @@ impl Tus {
     ) -> Result<(), Failure> {
         let location = lane.location()?;
         let peer = lane.peer();
-        let tus = &mut self.tus;
-        out.refill(|out| tus.head(out, &peer, &location))
+        let client = &mut self.client;
+        out.refill(|out| client.head(out, &peer, &location))
+    }
+
+    /// An empty append that says that the file ends here.
+    fn finish<T: Transport + 'static>(
+        &mut self,
+        lane: &Lane<T>,
+        out: &mut Outbox,
+    ) -> Result<(), Failure> {
+        let (location, peer) = (lane.location()?, lane.peer());
+        let append = Append {
+            target: &location,
+            offset: lane.transfer.total,
+            length: 0,
+            declare_length: None,
+            awaits: false,
+            last: true,
+        };
+        out.refill(|out| self.client.append(out, &peer, &append))
     }
 
     /// Starts the next append if there is something to send, room for it, and it is worth a request.
@@ -197,13 +244,20 @@ impl Tus {
         }
         let window = u64::from(limits.window_bytes);
         let most = if is_ahead { PART.start } else { PART.end };
-        let part = (window / 4).clamp(PART.start, most).min(u64::from(limits.chunk_bytes));
+        let told = transfer.limits.get();
+        let part = (window / 4)
+            .clamp(PART.start, most)
+            .min(u64::from(limits.chunk_bytes))
+            .max(told.min_append_size.unwrap_or(0).min(window))
+            .min(told.max_append_size.unwrap_or(u64::MAX).max(1));
         let held = transfer.received().saturating_sub(next);
         // There is room for it in a window smaller than that of the link that was left.
         let least = if is_ahead { part } else { 0 };
         let room = (acked + window).saturating_sub(next).max(least);
         let len = held.min(room).min(part);
-        let is_worth_it = len == part || next + len == transfer.total || self.unanswered() == 0;
+        let is_long_enough = len >= told.min_append_size.unwrap_or(0).min(part);
+        let is_worth_it =
+            len == part || next + len == transfer.total || self.unanswered() == 0 && is_long_enough;
         if len == 0 || !is_worth_it {
             return Ok(None);
         }
@@ -217,8 +271,8 @@ impl Tus {
             last: next + len == transfer.total,
         };
         let peer = lane.peer();
-        let tus = &mut self.tus;
-        out.refill(|out| tus.append(out, &peer, &append))?;
+        let client = &mut self.client;
+        out.refill(|out| client.append(out, &peer, &append))?;
         self.mode = Mode::Appending { next: next + len };
         Ok(Some(next..next + len))
     }
@@ -239,6 +293,22 @@ impl Tus {
     ) -> Result<(), Failure> {
         let later = Duration::from_secs(u64::from(refused.retry_after_s.unwrap_or(0)));
         let is_create = matches!(refused.verb, Verb::Create { .. });
+        if let Some(other) = refused.interop
+            && is_create
+            && self.protocol != Protocol::Resumable(other)
+        {
+            lane.hub.upstream.adopt(other);
+            return Err(Failure::Cut);
+        }
+        if refused.done && !is_create {
+            // What was appended had been taken over another link; or the server can't use it.
+            if refused.offset != Some(lane.transfer.total) {
+                return Err(Failure::Refused(refused.status));
+            }
+            lane.vouch(lane.transfer.total)?;
+            lane.report(Outcome::Acked(lane.transfer.total));
+            return Ok(());
+        }
         Err(match (refused.status, refused.offset) {
             (409, Some(offset)) if !is_create => {
                 lane.vouch(offset)?;
@@ -262,24 +332,28 @@ impl Tus {
     }
 
     fn unanswered(&self) -> usize {
-        self.tus.outstanding().len()
+        self.client.outstanding().len()
     }
 
     /// Nothing is unanswered, and the server takes another request.
     fn is_answered(&self) -> bool {
-        self.unanswered() == 0 && self.tus.ready().is_ok()
+        self.unanswered() == 0 && self.client.ready().is_ok()
     }
 }
 
 /// A server that fences refuses what is under way behind a refused append in good order; of
 /// others, who knows.
 fn is_fenced<T: Transport>(lane: &Lane<T>) -> bool {
-    lane.transfer.spoken.resume() == Resume::Fenced
+    lane.transfer.spoken.resume().is_early()
 }
 
 /// What an answer means for the lane, free of the buffer that it came in.
 enum Said {
-    Outcome(Outcome),
+    Done(Outcome),
+    /// The server has so much of what is under way.
+    Progress(u64),
+    /// It has every byte, and does not know that these are all.
+    Open(Outcome),
     Refused(Refused),
     Nothing,
 }
@@ -300,24 +374,38 @@ impl<T: Transport + 'static> Lane<T> {
         if is_possible { Ok(()) } else { Err(Failure::Absurd { offset }) }
     }
 
-    fn understand(&self, answer: Answer<'_>) -> Result<Said, Failure> {
+    fn understand(&self, protocol: Protocol, answer: Answer<'_>) -> Result<Said, Failure> {
+        let total = self.transfer.total;
         Ok(match answer {
-            Answer::Created { location, .. } => {
+            Answer::Created { location, limits, .. } => {
                 let target =
                     location.resolve(&self.peer(), &self.hub.tus_target()).map_err(|error| {
                         tracing::warn!(%error, "the upstream's Location");
                         Failure::Refused(502)
                     })?;
                 self.transfer.location.replace(Some(target.as_str().to_owned()));
-                Said::Outcome(Outcome::Created)
+                self.transfer.limits.set(limits);
+                match protocol {
+                    Protocol::Resumable(_) if total == 0 => Said::Open(Outcome::Created),
+                    Protocol::Resumable(_) | Protocol::Tus => Said::Done(Outcome::Created),
+                }
             }
-            Answer::Offset { offset, .. } => {
+            Answer::Offset { offset, done, .. } => {
                 self.vouch(offset)?;
-                Said::Outcome(Outcome::Offset(offset))
+                let is_open = offset == total && done == Some(false);
+                let outcome = Outcome::Offset(offset);
+                if is_open { Said::Open(outcome) } else { Said::Done(outcome) }
             }
-            Answer::Appended { offset, .. } | Answer::Progress { offset } => {
+            Answer::Appended { offset, done } => {
                 self.vouch(offset)?;
-                Said::Outcome(Outcome::Acked(offset))
+                let is_open = offset == total && done == Some(false);
+                let outcome = Outcome::Acked(offset);
+                if is_open { Said::Open(outcome) } else { Said::Done(outcome) }
+            }
+            // The last byte counts once the upload is taken for whole.
+            Answer::Progress { offset } => {
+                self.vouch(offset)?;
+                Said::Progress(offset.min(total.saturating_sub(1)))
             }
             Answer::Refused(refused) => Said::Refused(refused),
             Answer::Impostor { status, .. } => {
