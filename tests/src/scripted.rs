@@ -1,14 +1,16 @@
 //! An upstream that misbehaves as a script says: tus or PUT, one thread a connection.
 
 mod admission;
+mod chunked;
+mod offsets;
 mod put;
 mod state;
-mod tus;
 mod wire;
 
 pub use state::Asked;
 
 use baton_lab::Lab;
+use baton_wire::resumable::Interop;
 use core::net::SocketAddr;
 use core::time::Duration;
 use state::{Shared, State};
@@ -31,6 +33,12 @@ pub struct Script {
     pub drops_partial: bool,
     /// tus without fencing: how long a half-open append makes others wait, as @tus/server does.
     pub lock: Duration,
+    /// The draft: the longest append that it takes, and says so.
+    pub max_append: Option<u64>,
+    /// The draft: the first append that is said to be the last is taken for one in the middle.
+    pub forgets_the_end: bool,
+    /// Chunked: every session has the same name.
+    pub collides: bool,
     /// PUT: a file that was cut stays, and is in the way of the next try: 409.
     pub keeps_broken: bool,
     /// PUT: the first connection that brought a file whole is cut instead of answered.
@@ -51,6 +59,10 @@ pub enum Dialect {
     Tus,
     /// tus 1.0 with the fencing of `baton serve`.
     FencedTus,
+    /// The IETF's draft in this version, without fencing.
+    Draft(Interop),
+    /// hmac-file-server's chunked sessions.
+    Chunked,
     /// One PUT.
     Put,
 }
@@ -178,13 +190,15 @@ impl<'a> Connection<'a> {
             let line = format!("{} {}", head.method, head.path_and_query().0);
             self.lock().note(self.id, line, refusal.map(|(status, _)| status));
             if let Some((status, retry_after_s)) = refusal {
-                let is_tus = self.shared.script.dialect != Dialect::Put;
+                let is_tus =
+                    matches!(self.shared.script.dialect, Dialect::Tus | Dialect::FencedTus);
                 self.wire.refuse(status, is_tus, retry_after_s)?;
                 self.drain()?;
                 continue;
             }
             match self.shared.script.dialect {
-                Dialect::Tus | Dialect::FencedTus => self.serve_tus()?,
+                Dialect::Tus | Dialect::FencedTus | Dialect::Draft(_) => self.serve_offsets()?,
+                Dialect::Chunked => self.serve_chunked()?,
                 Dialect::Put => self.serve_put()?,
             }
         }

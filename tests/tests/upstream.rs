@@ -6,6 +6,7 @@ use baton_lab::{Rate, Sandbox};
 use baton_tests::{
     Admission, Asked, Deed, Dialect, Early, Scene, Script, Scripted, Setup, Upstream,
 };
+use baton_wire::resumable::Interop;
 use core::time::Duration;
 use std::thread;
 
@@ -40,6 +41,20 @@ baton_lab::tests_side_by_side![
     a_server_that_takes_neither_type_is_asked_twice,
     a_slot_of_prosody_takes_a_file,
     a_form_is_taken_on_its_receipt,
+    a_server_of_the_draft_that_cuts_connections_at_random_gets_every_byte,
+    a_server_of_the_draft_that_locks_a_half_open_upload_gets_every_byte_after_a_black_hole,
+    a_server_of_the_draft_that_missed_the_end_is_told_again,
+    an_empty_file_is_ended_in_the_draft_too,
+    appends_are_as_short_as_the_server_wants_them,
+    a_server_of_an_older_draft_is_spoken_to_in_its_version,
+    a_server_of_the_draft_that_goes_back_behind_its_word_is_reported,
+    a_server_of_chunks_that_cuts_connections_at_random_gets_every_byte,
+    a_server_of_chunks_gets_every_byte_after_a_black_hole,
+    a_server_of_chunks_that_forgets_a_session_gets_the_file_again,
+    an_empty_file_is_one_empty_chunk,
+    chunks_are_kept_where_the_file_is_larger_than_the_spool,
+    of_two_uploads_in_one_session_none_is_mixed_with_the_other,
+    auto_finds_what_the_server_speaks_and_remembers_it,
     whatever_links_and_server_do_together_the_file_arrives,
     whatever_links_do_and_whenever_the_store_is_killed_the_file_arrives,
 ];
@@ -142,18 +157,8 @@ fn a_server_that_is_busy_when_a_link_dies_gets_every_byte(sandbox: &Sandbox) {
 
 fn a_server_that_locks_a_half_open_upload_gets_every_byte_after_a_black_hole(sandbox: &Sandbox) {
     let scene = scene(sandbox, Script { lock: Duration::from_secs(3), ..Script::default() });
-    let file = scene.file("a.bin", 8 * MIB);
-    let curl = scene.curl(&file, "a.bin", &[]);
 
-    scene.wait_for_bytes(3 * MIB);
-    let begun = baton_lab::now();
-    scene.lab.link("eth0").black_hole(true);
-    let (status, text) = scene.finish(curl);
-
-    assert_eq!(status, 201, "{text}\n{}", scene.agent.log());
-    scene.assert_stored(&file, "a.bin");
-    let took = baton_lab::now() - begun;
-    assert!(took < Duration::from_secs(10), "{took:?}: more than one lock was waited for");
+    assert_arrives_after_a_hole(&scene);
 }
 
 fn a_killed_store_goes_on_where_it_was(sandbox: &Sandbox) {
@@ -331,6 +336,155 @@ fn a_form_is_taken_on_its_receipt(sandbox: &Sandbox) {
     assert_eq!(requests(&scene, "HEAD").len(), 0, "the receipt is the proof");
 }
 
+const DRAFT: Dialect = Dialect::Draft(Interop::LATEST);
+
+fn draft() -> Script {
+    Script { dialect: DRAFT, ..Script::default() }
+}
+
+fn chunked() -> Script {
+    Script { dialect: Dialect::Chunked, ..Script::default() }
+}
+
+fn a_server_of_the_draft_that_cuts_connections_at_random_gets_every_byte(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { cuts_within: Some(MIB), ..draft() });
+
+    assert_arrives(&scene, 12 * MIB);
+    assert!(connections(&scene) > 10, "{}", connections(&scene));
+}
+
+fn a_server_of_the_draft_that_locks_a_half_open_upload_gets_every_byte_after_a_black_hole(
+    sandbox: &Sandbox,
+) {
+    let scene = scene(sandbox, Script { lock: Duration::from_secs(3), ..draft() });
+
+    assert_arrives_after_a_hole(&scene);
+}
+
+fn a_server_of_the_draft_that_missed_the_end_is_told_again(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { forgets_the_end: true, ..draft() });
+
+    assert_arrives(&scene, MIB);
+}
+
+fn an_empty_file_is_ended_in_the_draft_too(sandbox: &Sandbox) {
+    let scene = scene(sandbox, draft());
+
+    assert_arrives(&scene, 0);
+    assert_eq!(requests(&scene, "PATCH").len(), 1, "the creation does not say that this is all");
+}
+
+fn appends_are_as_short_as_the_server_wants_them(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { max_append: Some(10_000), ..draft() });
+
+    assert_arrives(&scene, MIB);
+}
+
+fn a_server_of_an_older_draft_is_spoken_to_in_its_version(sandbox: &Sandbox) {
+    let dialect = Dialect::Draft(Interop::V6);
+    let scene = scene(sandbox, Script { dialect, ..Script::default() });
+
+    assert_arrives(&scene, MIB);
+}
+
+fn a_server_of_the_draft_that_goes_back_behind_its_word_is_reported(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { turn: Some((3 * MIB, Deed::GoBack(MIB))), ..draft() });
+
+    assert_fails(&scene, 502, "now has 1048576 bytes: send the file again");
+}
+
+fn a_server_of_chunks_that_cuts_connections_at_random_gets_every_byte(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { cuts_within: Some(4 * MIB), ..chunked() });
+
+    assert_arrives(&scene, 12 * MIB);
+    assert!(connections(&scene) > 4, "{}", connections(&scene));
+}
+
+fn a_server_of_chunks_gets_every_byte_after_a_black_hole(sandbox: &Sandbox) {
+    let scene = scene(sandbox, chunked());
+
+    assert_arrives_after_a_hole(&scene);
+}
+
+fn a_server_of_chunks_that_forgets_a_session_gets_the_file_again(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { turn: Some((3 * MIB, Deed::Forget)), ..chunked() });
+
+    assert_arrives(&scene, 8 * MIB);
+    assert_eq!(requests(&scene, "POST").len(), 2);
+}
+
+fn an_empty_file_is_one_empty_chunk(sandbox: &Sandbox) {
+    let scene = scene(sandbox, chunked());
+
+    assert_arrives(&scene, 0);
+}
+
+fn chunks_are_kept_where_the_file_is_larger_than_the_spool(sandbox: &Sandbox) {
+    let script = Script { cuts_within: Some(4 * MIB), ..chunked() };
+    let config = "relay.hold = \"6s\"\nrelay.spool_size = \"3MB\"\n".to_owned();
+    let (upstream, protocol) = (Upstream::Scripted(script), "hmac-chunked");
+    let scene = Scene::new(sandbox, Setup { upstream, protocol, config, ..Setup::default() });
+
+    assert_arrives(&scene, 12 * MIB);
+    assert_eq!(scene.status()["spool"]["free_bytes"], 3 * MIB);
+}
+
+fn of_two_uploads_in_one_session_none_is_mixed_with_the_other(sandbox: &Sandbox) {
+    let scene = scene(sandbox, Script { collides: true, ..chunked() });
+    let files = [scene.file("a.bin", 8 * MIB), scene.file("b.bin", 3 * MIB)];
+
+    let first = scene.curl(&files[0], "a.bin", &[]);
+    scene.wait_for_bytes(2 * MIB);
+    let second = scene.curl(&files[1], "b.bin", &[]);
+
+    for (curl, (file, name)) in
+        [first, second].into_iter().zip(files.iter().zip(["a.bin", "b.bin"]))
+    {
+        match scene.finish(curl) {
+            (201, _) => scene.assert_stored(file, name),
+            // Longer than this hold it would have to wait until such a server makes another name.
+            (status, text) => assert_eq!(status, 503, "{text}\n{}", scene.agent.log()),
+        }
+    }
+    scene.assert_stored(&files[0], "a.bin");
+}
+
+fn auto_finds_what_the_server_speaks_and_remembers_it(sandbox: &Sandbox) {
+    for (script, spoken) in [
+        (Script::default(), "tus"),
+        (draft(), "resumable"),
+        (chunked(), "hmac-chunked"),
+        (put(), "put"),
+    ] {
+        let upstream = Upstream::Scripted(script);
+        let setup = Setup { upstream, protocol: "auto", ..Setup::default() };
+        let mut scene = Scene::new(sandbox, setup);
+
+        assert_arrives(&scene, 3 * MIB);
+        assert_eq!(scene.status()["upstream"]["protocol"], spoken);
+        let silence = Duration::from_secs(60);
+        scripted(&scene).refuse(503, None, silence);
+        scene.restart_agent();
+        assert_eq!(scene.status()["upstream"]["protocol"], spoken, "nobody told it again");
+    }
+}
+
+/// An upload arrives though the link that it began on falls silent.
+fn assert_arrives_after_a_hole(scene: &Scene) {
+    let file = scene.file("a.bin", 8 * MIB);
+    let curl = scene.curl(&file, "a.bin", &[]);
+
+    scene.wait_for_bytes(3 * MIB);
+    let begun = baton_lab::now();
+    scene.lab.link("eth0").black_hole(true);
+    let (status, text) = scene.finish(curl);
+
+    assert_eq!(status, 201, "{text}\n{}", scene.agent.log());
+    scene.assert_stored(&file, "a.bin");
+    let took = baton_lab::now() - begun;
+    assert!(took < Duration::from_secs(10), "{took:?}: more than one lock was waited for");
+}
+
 /// A scene whose agent signs so.
 fn signing(sandbox: &Sandbox, token: &str, script: Script) -> Scene {
     let (upstream, config) =
@@ -355,10 +509,11 @@ fn upload(scene: &Scene, name: &str, content_type: &str) {
 
 fn whatever_links_and_server_do_together_the_file_arrives(sandbox: &Sandbox) {
     for (dialect, seed) in
-        [(Dialect::Tus, 1), (Dialect::FencedTus, 2), (Dialect::Tus, 3), (Dialect::FencedTus, 4)]
+        [(Dialect::Tus, 1), (Dialect::FencedTus, 2), (DRAFT, 3), (Dialect::Chunked, 4)]
     {
         let script = Script { dialect, cuts_within: Some(2 * MIB), ..Script::default() };
-        let setup = Setup { upstream: Upstream::Scripted(script), seed, ..Setup::default() };
+        let (upstream, protocol) = (Upstream::Scripted(script), "auto");
+        let setup = Setup { upstream, protocol, seed, ..Setup::default() };
         let mut scene = Scene::new(sandbox, setup);
 
         assert_arrives_amid(&mut scene, seed, |_, _| {});
@@ -419,7 +574,12 @@ fn put() -> Script {
 }
 
 fn scene(sandbox: &Sandbox, script: Script) -> Scene {
-    let protocol = if script.dialect == Dialect::Put { "put" } else { "tus" };
+    let protocol = match script.dialect {
+        Dialect::Tus | Dialect::FencedTus => "tus",
+        Dialect::Draft(_) => "resumable",
+        Dialect::Chunked => "hmac-chunked",
+        Dialect::Put => "put",
+    };
     let upstream = Upstream::Scripted(script);
     // Longer than the last of the retries that meet a server busy for two seconds.
     let config = "relay.hold = \"6s\"\n".to_owned();

@@ -2,7 +2,7 @@
 
 use super::{Deed, Dialect, Script};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) open: BTreeMap<u64, TcpStream>,
     pub(super) asked: Vec<Asked>,
     pub(super) behaves: bool,
+    /// The next last append is not understood as that.
+    pub(super) forgets_the_end: bool,
     /// A whole PUT came.
     pub(super) answered: bool,
     refusal: Option<(Duration, u16, Option<u32>)>,
@@ -49,6 +51,10 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) length: u64,
     pub(super) stored: u64,
+    /// It was said, and understood, that this is all.
+    pub(super) is_whole: bool,
+    /// Those that came, where it comes in chunks.
+    pub(super) chunks: BTreeSet<u32>,
     /// Claimed beyond `stored`.
     pub(super) boast: u64,
     /// The connection that may write.
@@ -65,6 +71,7 @@ impl Shared {
             open: BTreeMap::new(),
             asked: Vec::new(),
             behaves: false,
+            forgets_the_end: script.forgets_the_end,
             answered: false,
             refusal: None,
             turn: script.turn,
@@ -77,18 +84,25 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether whoever asks ends who writes, as most servers of tus and the draft's do.
+    fn ends_writers(&self) -> bool {
+        match self.script.dialect {
+            Dialect::Tus | Dialect::Draft(_) => true,
+            Dialect::FencedTus | Dialect::Put | Dialect::Chunked => false,
+        }
+    }
+
     /// Waits until nobody else writes to `path`, or ends who does after the script's patience.
     pub(super) fn claim(&self, path: &str, id: u64) -> MutexGuard<'_, State> {
         let is_free = |state: &mut State| {
             state.files.get(path).and_then(|entry| entry.writer).is_none_or(|writer| writer == id)
         };
-        let patience =
-            if self.script.dialect == Dialect::Tus { self.script.lock } else { Duration::ZERO };
+        let patience = if self.ends_writers() { self.script.lock } else { Duration::ZERO };
         let (mut state, _) = self
             .released
             .wait_timeout_while(self.lock(), patience, |state| !is_free(state))
             .unwrap_or_else(PoisonError::into_inner);
-        if self.script.dialect == Dialect::Tus && !is_free(&mut state) {
+        if self.ends_writers() && !is_free(&mut state) {
             let writer = state.files.get_mut(path).and_then(|entry| entry.writer.take());
             if let Some(stream) = writer.and_then(|writer| state.open.get(&writer)) {
                 let _ = stream.shutdown(Shutdown::Both);
@@ -103,16 +117,31 @@ impl State {
     pub(super) fn create(&mut self, path: &str, name: &str, length: u64) -> io::Result<()> {
         let part = self.dir.join(format!(".part-{}", self.asked.len()));
         let file = File::create(&part)?;
-        let entry =
-            Entry { name: name.to_owned(), length, stored: 0, boast: 0, writer: None, file, part };
+        let entry = Entry {
+            name: name.to_owned(),
+            length,
+            stored: 0,
+            is_whole: false,
+            chunks: BTreeSet::new(),
+            boast: 0,
+            writer: None,
+            file,
+            part,
+        };
         self.files.insert(path.to_owned(), entry);
         if length == 0 { self.append(path, &[]) } else { Ok(()) }
     }
 
     /// Stores bytes at the end of a file; whole, it takes its name. The script's turn may come.
     pub(super) fn append(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let entry = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
+        self.place(path, entry.stored + entry.boast, bytes)
+    }
+
+    /// The same at a place in it.
+    pub(super) fn place(&mut self, path: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
         let entry = self.files.get_mut(path).ok_or(io::ErrorKind::NotFound)?;
-        entry.file.write_all_at(bytes, entry.stored + entry.boast)?;
+        entry.file.write_all_at(bytes, at)?;
         entry.stored += bytes.len() as u64;
         let stored = entry.stored;
         if entry.told() == entry.length && entry.part.exists() {
@@ -125,6 +154,15 @@ impl State {
                 Err(io::ErrorKind::ConnectionAborted.into())
             }
             Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A session's file is found under its name from now on, and the session no more.
+    pub(super) fn shelve(&mut self, path: &str, name: &str, size: u64) {
+        if let Some(entry) = self.files.remove(path)
+            && entry.stored == size
+        {
+            self.files.insert(format!("/{name}"), entry);
         }
     }
 
