@@ -248,7 +248,10 @@ struct Memory {
 impl Memory {
     fn new(settings: &UpstreamSettings, dir: &Path) -> Self {
         let UpstreamSettings { scheme, authority, base, tus_path, .. } = settings;
-        Self { file: dir.join("upstream"), upstream: format!("{scheme}://{authority}{base}{tus_path}") }
+        Self {
+            file: dir.join("upstream"),
+            upstream: format!("{scheme}://{authority}{base}{tus_path}"),
+        }
     }
 
     fn line(&self, spoken: Spoken) -> String {
