@@ -10,7 +10,7 @@ use baton_wire::http::{Eof, Peer};
 use baton_wire::put;
 use baton_wire::resumable::Interop;
 use baton_wire::tus::{Extension, Extensions};
-use baton_wire::upload::{Answer, Client, Protocol};
+use baton_wire::upload::{Answer, Client, Protocol, Refused};
 use std::rc::Rc;
 use tokio::time::timeout;
 
@@ -121,7 +121,8 @@ impl Asking {
         let path = match question {
             Question::Tus => return options(Protocol::Tus).map(|(it, len)| (Self::Tus(it), len)),
             Question::Draft { .. } => {
-                let asked = options(Protocol::Resumable(Interop::LATEST));
+                let asked =
+                    options(Protocol::Resumable(hub.upstream.interop().unwrap_or(Interop::LATEST)));
                 return asked.map(|(it, len)| (Self::Draft(it), len));
             }
             Question::State => STATUS_PATH,
@@ -144,7 +145,10 @@ impl Asking {
             }
             Self::Draft(client) => {
                 let (used, answer) = client.handle_input(input).ok()?;
-                Some((used, answer.map(|answer| of_options(&answer, |_| Answerer::Draft))))
+                Some((
+                    used,
+                    answer.map(|answer| of_options(&answer, |_| Answerer::Draft { other: None })),
+                ))
             }
             Self::Get(client) => {
                 let (used, answer) = client.handle_input(input).ok()?;
@@ -172,6 +176,9 @@ impl Asking {
 fn of_options(answer: &Answer<'_>, understood: impl Fn(Extensions) -> Answerer) -> Answerer {
     match answer {
         Answer::Options { extensions, .. } => understood(*extensions),
+        Answer::Refused(Refused { interop: Some(other), .. }) => {
+            Answerer::Draft { other: Some(*other) }
+        }
         Answer::Refused(refused) => of_status(refused.status),
         Answer::Impostor { status, .. } => of_status(*status),
         Answer::Created { .. }

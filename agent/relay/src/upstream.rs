@@ -93,8 +93,8 @@ pub(crate) enum Question {
 pub(crate) enum Answerer {
     /// A server that speaks tus, and whether its appends are a compare-and-swap.
     Tus { fenced: bool },
-    /// One that speaks the draft.
-    Draft,
+    /// One that speaks the draft, in this version where it is another than was asked for.
+    Draft { other: Option<Interop> },
     /// One that says no with this status, or makes nothing of the question.
     Other { status: u16 },
     /// One in trouble, or a proxy before it: that speaks for the link, and says nothing of the
@@ -182,9 +182,9 @@ impl Upstream {
                 Heard::Ask(Question::Draft { fenced })
             }
             Answerer::Tus { fenced } => self.learn(Spoken::Tus { fenced }),
-            Answerer::Draft => {
+            Answerer::Draft { other } => {
                 let fenced = question == (Question::Draft { fenced: true });
-                let interop = self.interop().unwrap_or(Interop::LATEST);
+                let interop = other.or(self.interop()).unwrap_or(Interop::LATEST);
                 self.learn(Spoken::Resumable { interop, fenced })
             }
             Answerer::Other { status } => self.hear_other(question, status),

@@ -33,7 +33,7 @@ fn sound(upstream: &Upstream, answer: impl Fn(Question) -> Answerer) -> Heard {
 #[test]
 fn auto_finds_every_protocol() {
     let draft = |question| match question {
-        Question::Draft { .. } => Answerer::Draft,
+        Question::Draft { .. } => Answerer::Draft { other: None },
         Question::Tus | Question::State | Question::Session => NO,
     };
     let chunked = |question| match question {
@@ -63,7 +63,9 @@ fn the_draft_of_a_server_that_fences_is_asked_for_where_it_is_wanted() {
 
     let heard = sound(&upstream, |question| match question {
         Question::Tus => Answerer::Tus { fenced: true },
-        Question::Draft { .. } | Question::State | Question::Session => Answerer::Draft,
+        Question::Draft { .. } | Question::State | Question::Session => {
+            Answerer::Draft { other: None }
+        }
     });
 
     assert_eq!(heard, Heard::Upstream);
