@@ -167,3 +167,6 @@ impl<T: Transport> Hub<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What is fetched through the agent while links come and go.
 
 use crate::{MIB, ask, file, quick};
-use baton_lab::{Rate, Sandbox, now};
+use baton_lab::{Rate, Sandbox};
 use baton_tests::{Scene, Setup, sha256_of, wait_until};
 use core::time::Duration;
 use std::path::Path;
@@ -12,14 +12,11 @@ pub(crate) fn a_download_crosses_a_lost_carrier_and_a_black_hole_unbroken(sandbo
     let scene = Scene::new(sandbox, setup);
     let (stored, got) = (stored(&scene, 64 * MIB), scene.dir().join("got"));
 
-    let curl = fetch(&scene, &got, &["--limit-rate", "20M"]);
+    let curl = fetch(&scene, &got, &[]);
     wait_for(&got, 16 * MIB);
     scene.lab.link("eth0").carrier(false).unwrap();
     wait_for(&got, 40 * MIB);
-    let begun = now();
     scene.lab.link("wlan0").black_hole(true);
-    wait_for(&got, 50 * MIB);
-    println!("{} ms from the hole to 10 MiB more", (now() - begun).as_millis());
     let said = String::from_utf8(curl.wait_with_output().unwrap().stdout).unwrap();
 
     assert_eq!(said, format!("200 {} 1", 64 * MIB), "{}", scene.agent.log());

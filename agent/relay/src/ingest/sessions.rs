@@ -21,11 +21,11 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 /// The most that are remembered, those included whose verdict was not asked for yet.
-const MOST: usize = UPLOADS;
+pub(super) const MOST: usize = UPLOADS;
 
 /// How long a client may be away before another may have its place: longer than a phone takes
 /// from WiFi to LTE and back.
-const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// How often is looked for what is over.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -151,7 +151,7 @@ impl<T: Transport> Sessions<T> {
     }
 
     /// Drops the one that was left longest ago among those that `may` be; whether there was one.
-    fn forget_longest_left(
+    pub(super) fn forget_longest_left(
         &self,
         now: Instant,
         may: impl Fn(&Session<T>, Instant) -> bool,
@@ -257,7 +257,7 @@ impl<T: Transport> Session<T> {
     }
 
     /// Whether another may have its place: nobody is there, and it does not go on by itself.
-    fn gives_way(&self, now: Instant) -> bool {
+    pub(super) fn gives_way(&self, now: Instant) -> bool {
         self.is_left_for(GRACE, now) && (self.intake.is_over() || !self.intake.is_whole())
     }
 
