@@ -16,7 +16,7 @@ use crate::{
     sessions::Sessions,
     shelf::Shelf,
     storage::{Appender, Meta, New, Storage, Stored, Whole},
-    upload::{Intent, Turn, Upload, WriteError},
+    upload::{Intent, Receipt, Turn, Upload, WriteError},
     uploads::{AppendError, Failure, Uploads},
     whole,
 };
@@ -103,6 +103,11 @@ impl Storage for Disk {
     async fn append(&self, upload: &Rc<Upload>, intent: Intent) -> Result<DiskTurn, AppendError> {
         let (turn, file) = self.uploads.append(upload, intent).await?;
         Ok(DiskTurn { turn, file })
+    }
+
+    async fn refresh(&self, _upload: &Upload) -> io::Result<()> {
+        // The folder is locked: there are no others.
+        Ok(())
     }
 
     async fn settle(&self, upload: &Upload) -> Result<u64, Failure> {
@@ -221,8 +226,8 @@ pub(crate) struct DiskTurn {
 }
 
 impl Appender for DiskTurn {
-    fn reached(&self) -> u64 {
-        self.turn.reached()
+    fn receipt(&self) -> Receipt {
+        self.turn.receipt()
     }
 
     async fn lost(&self) {

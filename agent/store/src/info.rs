@@ -54,13 +54,19 @@ pub(crate) enum State {
 impl State {
     const ALL: [Self; 4] = [Self::Growing, Self::Placed, Self::Refused, Self::Expired];
 
-    const fn name(self) -> &'static str {
+    /// The word for it.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Growing => "growing",
             Self::Placed => "placed",
             Self::Refused => "refused",
             Self::Expired => "expired",
         }
+    }
+
+    /// What [`State::name`] tells.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|candidate| candidate.name() == name)
     }
 }
 
@@ -92,8 +98,7 @@ impl Info {
             UNKNOWN => None,
             digits => Some(digits.parse().ok()?),
         };
-        let state = lines.next()?.strip_prefix("state ")?;
-        let state = State::ALL.into_iter().find(|candidate| candidate.name() == state)?;
+        let state = State::parse(lines.next()?.strip_prefix("state ")?)?;
         let user = match lines.next() {
             Some(line) => User::parse(line.strip_prefix("user ")?).ok()?,
             None => User::of(&name),

@@ -5,10 +5,11 @@
 //! is durable under its name.
 //!
 //! ```text
-//!  serve ── conn ── service ─┬─ file, form ────── storage ── disk ─┬─ gate ── quota
-//!                            ├─ tus, resumable ──┘                 ├─ whole ────┬─ shelf ─┬─ folder
-//!                            ├─ chunked ─────────┘                 ├─ uploads ──┤         ├─ contents
-//!                            └─ auth                               └─ sessions ─┘         └─ ledger
+//!  serve ── conn ── service ─┬─ file, form ────── storage ─┬─ disk ─┬─ gate ── quota
+//!                            ├─ tus, resumable ──┘         │        ├─ whole ────┬─ shelf ─┬─ folder
+//!                            ├─ chunked ─────────┘         │        ├─ uploads ──┤         ├─ contents
+//!                            └─ auth                       │        └─ sessions ─┘         └─ ledger
+//!                                                          └─ bucket (feature `s3`)
 //! ```
 //!
 //! One task serves a connection, all on one thread. Bytes are written to the page cache in place;
@@ -16,6 +17,8 @@
 
 mod auth;
 mod blocking;
+#[cfg(feature = "s3")]
+mod bucket;
 mod chunked;
 mod conn;
 mod contents;
@@ -50,7 +53,7 @@ mod uploads;
 mod user;
 mod whole;
 
-pub use options::{Options, Secret, Sync};
+pub use options::{Bucket, NotABucket, Options, Secret, Sync};
 pub use serve::{ServeError, Store, serve};
 
 #[cfg(test)]

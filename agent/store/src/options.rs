@@ -1,6 +1,7 @@
 //! What the operator decides.
 
-use core::{fmt, net::SocketAddr, time::Duration};
+use crate::name::Name;
+use core::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 use std::path::PathBuf;
 
 /// Settings of the receiving end. Start from [`Options::new`] and change what differs.
@@ -10,6 +11,10 @@ pub struct Options {
     pub listen: Vec<SocketAddr>,
     /// The folder that holds the files. It is created when missing.
     pub dir: PathBuf,
+    /// Files are kept in this bucket instead of a folder. It takes the feature `s3`.
+    pub bucket: Option<Bucket>,
+    /// How long the bucket may be silent before a request is given up and repeated.
+    pub store_silence: Duration,
     /// What tokens are signed with. An empty secret accepts no token.
     pub secret: Secret,
     /// Where tus uploads are created; begins and ends with a slash.
@@ -46,6 +51,8 @@ impl Options {
         Self {
             listen,
             dir: dir.into(),
+            bucket: None,
+            store_silence: Duration::from_secs(4),
             secret,
             tus_path: "/files/".to_owned(),
             sync: Sync::Completion,
@@ -64,6 +71,52 @@ impl Options {
         }
     }
 }
+
+/// A bucket of an object store, or the part of it whose keys begin with a prefix. Where the object
+/// store is and who may use it is said by the environment, as for every program that speaks S3
+/// (`AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, ...).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// The bucket's name.
+    pub name: String,
+    /// What its keys begin with, without a slash at either end; may be empty.
+    pub prefix: String,
+}
+
+/// Text that is not like `s3://bucket/prefix`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotABucket;
+
+impl FromStr for Bucket {
+    type Err = NotABucket;
+
+    fn from_str(url: &str) -> Result<Self, NotABucket> {
+        let rest = url.strip_prefix("s3://").ok_or(NotABucket)?;
+        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        // General purpose buckets: 3 to 63 of these.
+        let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        let is_bucket = (3..=63).contains(&name.len()) && name.bytes().all(is_plain);
+        if !is_bucket || !(prefix.is_empty() || Name::parse(prefix).is_ok()) {
+            return Err(NotABucket);
+        }
+        Ok(Self { name: name.to_owned(), prefix: prefix.to_owned() })
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.name, self.prefix)
+    }
+}
+
+impl fmt::Display for NotABucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("must be like s3://bucket/prefix")
+    }
+}
+
+impl core::error::Error for NotABucket {}
 
 /// How much an offset that was returned survives. A final success survives a power loss in
 /// either case, and everything survives SIGKILL.
@@ -93,5 +146,28 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_told_as_a_url_and_nothing_else_is_one() {
+        let parts = |url: &str| url.parse().map(|Bucket { name, prefix }| (name, prefix));
+        let is = |name: &str, prefix: &str| Ok((name.to_owned(), prefix.to_owned()));
+
+        assert_eq!(parts("s3://box"), is("box", ""));
+        assert_eq!(parts("s3://box/"), is("box", ""));
+        assert_eq!(parts("s3://my.box-1/a/b"), is("my.box-1", "a/b"));
+        assert_eq!(parts("s3://box/a/"), is("box", "a"));
+        for url in ["", "box", "s3:/box", "http://box/a", "s3://", "s3://b", "s3://Box", "s3://b_x"]
+        {
+            assert_eq!(parts(url), Err(NotABucket), "{url}");
+        }
+        for url in ["s3://box//a", "s3://box/a//b", "s3://box/../a", "s3://box/a\n"] {
+            assert_eq!(parts(url), Err(NotABucket), "{url}");
+        }
     }
 }

@@ -6,8 +6,8 @@ use crate::{
     refusal::{Refusal, Stop},
     service::Service,
     storage::{Appender, Storage},
-    upload::{Intent, Refused, Upload, WriteError},
-    uploads::AppendError,
+    upload::{Intent, Receipt, Refused, Upload, WriteError},
+    uploads::{AppendError, Failure},
 };
 use baton_wire::resumable::{Interim, Interop};
 use std::rc::Rc;
@@ -25,28 +25,29 @@ pub(crate) enum Halt {
 }
 
 impl<S: Storage> Service<S> {
-    /// Takes the bytes of one request, as they come; the offset behind the last of them. Who
-    /// hears it in `interim` is told meanwhile how many are safe.
+    /// Takes the bytes of one request, as they come. Who hears it in `interim` is told meanwhile
+    /// how many are safe.
     pub(crate) async fn receive(
         &self,
         conn: &mut Conn,
         upload: &Rc<Upload>,
         intent: Intent,
         interim: Option<Interop>,
-    ) -> Result<u64, Halt> {
+    ) -> Result<Receipt, Halt> {
         let turn = match self.storage.append(upload, intent).await {
             Err(AppendError::Refused(Refused::Offset)) => {
-                let stored = self.storage.settle(upload).await?;
+                let stored = self.locate(upload).await?;
                 return Err(Halt::Conflict { stored });
             }
             begun => begun?,
         };
         conn.invite_body().await?;
         let written = self.write_body(conn, upload, &turn, interim).await?;
-        let reached = turn.reached();
+        let receipt = turn.receipt();
+        let reached = receipt.reached;
         drop(turn);
         let error = match written {
-            Ok(()) => return Ok(reached),
+            Ok(()) => return Ok(receipt),
             Err(WriteError::Fenced) => match upload.state.get() {
                 State::Growing | State::Placed => {
                     tracing::info!(upload = %upload.id.brief(), reached, "another took over");
@@ -64,6 +65,24 @@ impl<S: Storage> Service<S> {
         Err(Refusal::from(error).with("Upload-Offset", stored).into())
     }
 
+    /// The offset that may be told of what was taken.
+    pub(crate) async fn vouch(&self, upload: &Upload, receipt: Receipt) -> Result<u64, Halt> {
+        match self.storage.settle(upload).await {
+            Ok(_) if upload.has_kept(receipt) => Ok(receipt.reached),
+            Ok(stored) | Err(Failure::Moved(stored)) => Err(Halt::Conflict { stored }),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Where the upload is, whoever brought it there.
+    pub(crate) async fn locate(&self, upload: &Upload) -> Result<u64, Failure> {
+        self.storage.refresh(upload).await?;
+        match self.storage.settle(upload).await {
+            Err(Failure::Moved(stored)) => Ok(stored),
+            settled => settled,
+        }
+    }
+
     /// Writes the body of the request on `conn` as it comes, until its end or until it may not.
     async fn write_body(
         &self,
@@ -72,7 +91,7 @@ impl<S: Storage> Service<S> {
         turn: &S::Turn,
         interim: Option<Interop>,
     ) -> Result<Result<(), WriteError>, Gone> {
-        let mut told = turn.reached();
+        let mut told = turn.receipt().reached;
         loop {
             let bytes = tokio::select! {
                 biased;
@@ -85,7 +104,7 @@ impl<S: Storage> Service<S> {
             if let Err(error) = turn.write(bytes).await {
                 return Ok(Err(error));
             }
-            let reached = turn.reached();
+            let reached = turn.receipt().reached;
             // The last byte is told of by the answer: the file gets its name first.
             let is_last = upload.length.get() == Some(reached);
             if let Some(interop) = interim

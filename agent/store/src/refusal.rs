@@ -74,7 +74,11 @@ impl From<io::Error> for Refusal {
         if kind == Kind::NotFound {
             return Self::new(404, "not found");
         }
-        tracing::warn!(%error, "disk");
+        tracing::warn!(%error, "storage");
+        if kind == Kind::ResourceBusy {
+            let refusal = Self::new(503, "the server's storage does not answer: try again later");
+            return refusal.with("Retry-After", 1);
+        }
         if matches!(kind, Kind::StorageFull | Kind::QuotaExceeded) {
             Self::new(507, "the server's disk is full: make room there, then try again")
         } else if kind == Kind::FileTooLarge {
@@ -100,6 +104,7 @@ impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Exists => Self::exists(),
+            Failure::Moved(offset) => Self::conflict(offset),
             Failure::Ended(state) => Self::ended(state),
             Failure::TooLarge => Self::too_large(),
             Failure::OverQuota(over) => over.into(),

@@ -62,7 +62,7 @@ impl<S: Storage> Service<S> {
                 self.say(conn, interop, &Outcome::Options { limits }).await
             }
             Request::Head => {
-                let offset = self.storage.settle(&upload).await?;
+                let offset = self.locate(&upload).await?;
                 let complete = upload.state.get() == State::Placed;
                 let (length, limits) = (upload.length.get(), self.limits(Some(&upload)));
                 let told = Outcome::Offset { offset, length, complete, limits };
@@ -177,14 +177,14 @@ impl<S: Storage> Service<S> {
         call: Call,
     ) -> Result<u64, Halt> {
         let intent = Intent { offset, body: call.body, declares };
-        let reached = self.receive(conn, upload, intent, call.hears).await?;
+        let receipt = self.receive(conn, upload, intent, call.hears).await?;
+        let reached = receipt.reached;
         if complete && upload.length.get() != Some(reached) {
             // Where the body's end is the first to tell the length, or tells another.
             let ends = Intent { offset: reached, body: Some(0), declares: Some(reached) };
             drop(self.storage.append(upload, ends).await?);
         }
-        self.storage.settle(upload).await?;
-        Ok(reached)
+        self.vouch(upload, receipt).await
     }
 
     async fn say_halt(

@@ -6,7 +6,7 @@ use crate::{
     id::Id,
     name::Name,
     sessions::Sessions,
-    upload::{Intent, Upload, WriteError},
+    upload::{Intent, Receipt, Upload, WriteError},
     uploads::{AppendError, Failure},
     user::User,
 };
@@ -39,6 +39,9 @@ pub(crate) trait Storage: 'static {
 
     /// Takes the upload over, if the append may.
     async fn append(&self, upload: &Rc<Upload>, intent: Intent) -> Result<Self::Turn, AppendError>;
+
+    /// Makes known what others than this process have done to the upload.
+    async fn refresh(&self, upload: &Upload) -> io::Result<()>;
 
     /// The offset that may be told to the client. Told of the last byte only once the file is in
     /// its place, durably.
@@ -112,8 +115,8 @@ pub(crate) trait Whole {
 
 /// The right to append to an upload, until somebody else takes it or it is dropped.
 pub(crate) trait Appender {
-    /// Where the next byte belongs, or would have belonged.
-    fn reached(&self) -> u64;
+    /// What was written so far.
+    fn receipt(&self) -> Receipt;
 
     /// Resolves when the turn is lost.
     async fn lost(&self);

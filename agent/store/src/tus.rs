@@ -110,14 +110,16 @@ impl<S: Storage> Service<S> {
         upload: &Rc<Upload>,
         body: Option<u64>,
     ) -> Result<u64, Stop> {
-        if body != Some(0) {
-            self.receive(conn, upload, Intent { offset: 0, body, declares: None }, None).await?;
+        if body == Some(0) {
+            return Ok(self.storage.settle(upload).await?);
         }
-        Ok(self.storage.settle(upload).await?)
+        let intent = Intent { offset: 0, body, declares: None };
+        let receipt = self.receive(conn, upload, intent, None).await?;
+        Ok(self.vouch(upload, receipt).await?)
     }
 
     async fn offset(&self, conn: &mut Conn, upload: &Upload) -> Result<(), Stop> {
-        let offset = self.storage.settle(upload).await?;
+        let offset = self.locate(upload).await?;
         let expires = Some(date(self.storage.expires(upload)));
         let length = upload.length.get();
         Ok(self.say_tus(conn, &Outcome::Offset { offset, length, expires }).await?)
@@ -135,8 +137,8 @@ impl<S: Storage> Service<S> {
         let body = length(append.content);
         let declares = append.declared_length;
         let intent = Intent { offset: append.offset, body, declares };
-        let offset = self.receive(conn, upload, intent, None).await?;
-        self.storage.settle(upload).await?;
+        let receipt = self.receive(conn, upload, intent, None).await?;
+        let offset = self.vouch(upload, receipt).await?;
         let expires = Some(date(self.storage.expires(upload)));
         Ok(self.say_tus(conn, &Outcome::Appended { offset, expires }).await?)
     }

@@ -36,6 +36,8 @@ pub(crate) struct Upload {
     /// What it may take of the quotas, until it ends.
     pub(crate) room: RefCell<Option<Room>>,
     fence: RefCell<Fence<u64>>,
+    /// How often bytes that had been taken were lost.
+    losses: Cell<u64>,
     turns: Cell<u64>,
     turn_lost: Notify,
 }
@@ -93,6 +95,7 @@ impl Upload {
             ending: Mutex::new(()),
             room: RefCell::default(),
             fence: RefCell::new(Fence::new(stored)),
+            losses: Cell::new(0),
             turns: Cell::new(0),
             turn_lost: Notify::new(),
         }
@@ -154,7 +157,8 @@ impl Upload {
         }
         self.turn_lost.notify_waiters();
         self.length.set(length);
-        Ok(Turn { upload: Rc::clone(self), id, limit, reached: Cell::new(intent.offset) })
+        let reached = Cell::new(intent.offset);
+        Ok(Turn { upload: Rc::clone(self), id, limit, reached, losses: self.losses.get() })
     }
 
     fn make_room(&self, bytes: u64) -> Result<(), OverQuota> {
@@ -179,13 +183,25 @@ impl Upload {
         self.state.set(state);
         self.touched.set(now);
         self.room.take();
-        self.rewind(self.stored());
+        self.move_to(self.stored());
     }
 
-    /// Sets the offset; whoever is appending is told that it is no longer theirs.
+    /// Sets the offset, since bytes were lost; whoever is appending is told that it is no longer
+    /// theirs.
     pub(crate) fn rewind(&self, stored: u64) {
+        self.losses.set(self.losses.get() + 1);
+        self.move_to(stored);
+    }
+
+    /// The same without a loss: others have brought it there.
+    pub(crate) fn move_to(&self, stored: u64) {
         self.fence.replace(Fence::new(stored));
         self.turn_lost.notify_waiters();
+    }
+
+    /// Whether none of a turn's bytes were lost since.
+    pub(crate) fn has_kept(&self, receipt: Receipt) -> bool {
+        self.losses.get() == receipt.losses
     }
 }
 
@@ -195,12 +211,21 @@ pub(crate) struct Turn {
     id: u64,
     limit: u64,
     reached: Cell<u64>,
+    losses: u64,
+}
+
+/// What was written in a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receipt {
+    /// The offset behind the last byte.
+    pub(crate) reached: u64,
+    losses: u64,
 }
 
 impl Turn {
-    /// Where the next byte belongs, or would have belonged.
-    pub(crate) fn reached(&self) -> u64 {
-        self.reached.get()
+    /// What was written so far.
+    pub(crate) fn receipt(&self) -> Receipt {
+        Receipt { reached: self.reached.get(), losses: self.losses }
     }
 
     /// Resolves when the turn is lost.
@@ -216,6 +241,17 @@ impl Turn {
 
     /// Appends `bytes`. After an error what was written of them stays and counts.
     pub(crate) fn write(&self, file: &File, bytes: &[u8], now: Instant) -> Result<(), WriteError> {
+        self.write_with(bytes, now, |fitting, start| write_at(file, fitting, start))
+    }
+
+    /// The same by `write`, which is told the bytes and where the first of them belongs, and tells
+    /// how many it has written and why not all.
+    pub(crate) fn write_with(
+        &self,
+        bytes: &[u8],
+        now: Instant,
+        write: impl FnOnce(&[u8], u64) -> (usize, io::Result<()>),
+    ) -> Result<(), WriteError> {
         let mut fence = self.upload.fence.borrow_mut();
         let at = fence.stored();
         let room = usize::try_from(self.limit.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -224,7 +260,7 @@ impl Turn {
             self.upload.make_room(at + fitting as u64).map_err(WriteError::OverQuota)?;
         }
         let start = fence.write(self.id).map_err(|_| WriteError::Fenced)?;
-        let (count, result) = write_at(file, &bytes[..fitting], start);
+        let (count, result) = write(&bytes[..fitting], start);
         fence.wrote(count as u64);
         self.reached.set(fence.stored());
         self.upload.touched.set(now);

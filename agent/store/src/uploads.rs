@@ -51,6 +51,8 @@ pub(crate) enum Failure {
     TooLarge,
     /// No room is left for it.
     OverQuota(OverQuota),
+    /// What was taken is lost: another server went on with the upload, which is at this offset.
+    Moved(u64),
     /// The upload has ended, and not by success.
     Ended(State),
     /// The disk refused.

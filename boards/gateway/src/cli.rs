@@ -172,6 +172,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 
+    /// Keep files in an object store instead, so that several servers can share them. Where it is,
+    /// and the keys to it, are in the environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...)
+    #[arg(long, value_name = "s3://BUCKET/PREFIX", conflicts_with = "dir")]
+    pub(crate) store: Option<baton_store::Bucket>,
+
     /// The secret that tokens are signed with [default: the configuration's]
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,

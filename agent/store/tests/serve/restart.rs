@@ -35,7 +35,7 @@ fn child() {
     let options =
         Options { sync: Sync::Always, chunk_size: CHILD_CHUNK, ..options(Path::new(&dir)) };
     runtime().block_on(tokio::task::LocalSet::new().run_until(async {
-        let store = Store::open(options).unwrap();
+        let store = Store::open(options).await.unwrap();
         println!("at {}", store.local_addrs()[0]);
         std::io::stdout().flush().unwrap();
         store.serve(core::future::pending()).await;
@@ -126,7 +126,7 @@ fn a_folder_is_served_by_one_process() {
     let temp = TempDir::new();
     let _server = Killable::start(temp.path());
 
-    assert!(matches!(Store::open(options(temp.path())), Err(ServeError::Busy(_))));
+    assert!(matches!(try_open(options(temp.path())), Err(ServeError::Busy(_))));
 }
 
 #[test]
@@ -134,14 +134,16 @@ fn what_can_not_be_served_is_said_so() {
     let temp = TempDir::new();
     std::fs::write(temp.path().join("file"), "").unwrap();
     let no_folder = options(&temp.path().join("file"));
-    assert!(matches!(Store::open(no_folder), Err(ServeError::Folder(..))));
+    assert!(matches!(try_open(no_folder), Err(ServeError::Folder(..))));
     for tus_path in ["files", "/files", "/", "/a b/", "/%41/"] {
         let options = Options { tus_path: tus_path.to_owned(), ..options(temp.path()) };
-        assert!(matches!(Store::open(options), Err(ServeError::TusPath(_))), "{tus_path}");
+        assert!(matches!(try_open(options), Err(ServeError::TusPath(_))), "{tus_path}");
     }
     let server = Server::start();
-    runtime().block_on(async {
-        let options = Options { listen: vec![server.addr], ..options(temp.path()) };
-        assert!(matches!(Store::open(options), Err(ServeError::Listen(..))));
-    });
+    let options = Options { listen: vec![server.addr], ..options(temp.path()) };
+    assert!(matches!(try_open(options), Err(ServeError::Listen(..))));
+}
+
+fn try_open(options: Options) -> Result<Store, ServeError> {
+    runtime().block_on(Store::open(options))
 }

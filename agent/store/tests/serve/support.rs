@@ -68,7 +68,7 @@ impl Server {
         let (bound, addr) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             runtime().block_on(LocalSet::new().run_until(async {
-                let store = baton_store::Store::open(options).unwrap();
+                let store = baton_store::Store::open(options).await.unwrap();
                 bound.send(store.local_addrs()[0]).unwrap();
                 tokio::select! {
                     () = store.serve(async { shutdown.await.unwrap() }) => {}

@@ -19,6 +19,7 @@ pub(crate) async fn run(globals: &Globals, args: &ServeArgs) -> Result<(), Failu
             baton_config::Sync::Completion => Sync::Completion,
             baton_config::Sync::Always => Sync::Always,
         },
+        bucket: args.store.clone(),
         max_upload_size: server.max_upload_size.0,
         expire_after: server.upload_expiry,
         deduplicate: server.deduplication_enabled,
@@ -31,7 +32,7 @@ pub(crate) async fn run(globals: &Globals, args: &ServeArgs) -> Result<(), Failu
         ..Options::new(listen, dir, Secret::new(secret.as_bytes()))
     };
     let stop = stop::asked().map_err(|e| Failure::No(format!("signals: {e}")))?;
-    let store = Store::open(options).map_err(|e| Failure::No(e.to_string()))?;
+    let store = Store::open(options).await.map_err(|e| Failure::No(e.to_string()))?;
     for address in store.local_addrs() {
         tracing::info!(%address, "listening");
     }

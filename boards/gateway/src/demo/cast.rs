@@ -83,7 +83,7 @@ fn left() -> Failure {
 
 /// The upstream; tells where it listens.
 async fn serve(options: Options, tell: oneshot::Sender<SocketAddr>) -> Result<(), Failure> {
-    let store = Store::open(options).map_err(|e| Failure::No(e.to_string()))?;
+    let store = Store::open(options).await.map_err(|e| Failure::No(e.to_string()))?;
     if let [address, ..] = store.local_addrs()[..] {
         // Nobody waits any more for who was stopped.
         let _ = tell.send(address);
