@@ -11,6 +11,7 @@ use core::{
 };
 use std::{
     fs::File,
+    io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
@@ -59,9 +60,13 @@ fn start() -> (SocketAddr, Child, TempDir) {
     (addr, child, temp)
 }
 
+/// Whether it makes a bucket. The first one takes seconds: only then its code is loaded.
 fn answers(addr: SocketAddr) -> bool {
-    TcpStream::connect(addr).is_ok()
-        && Client::connect(addr).ask("GET /_localstack/health", &[]).status == 200
+    let Ok(mut stream) = TcpStream::connect(addr) else { return false };
+    let mut answer = String::new();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(head("PUT /first", &[("Content-Length", "0")]).as_bytes()).unwrap();
+    stream.read_to_string(&mut answer).is_ok() && answer.starts_with("HTTP/1.1 200")
 }
 
 /// A fresh bucket's name.
