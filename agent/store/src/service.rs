@@ -11,7 +11,7 @@ use crate::{
 use baton_wire::{
     chunked,
     http::{Method, RequestHead},
-    resumable::Interop,
+    resumable::{INTEROP, Interop},
     tus,
 };
 use std::rc::Rc;
@@ -104,6 +104,7 @@ impl<S: Storage> Service<S> {
 
     async fn handle(&self, conn: &mut Conn) -> Result<(), Gone> {
         let dialect = self.dialect(&conn.head());
+        let interop = Interop::of(conn.head().headers).filter(|_| dialect == Dialect::Resumable);
         let done = match dialect {
             Dialect::Tus => self.tus(conn).await,
             Dialect::Resumable => self.resumable(conn).await,
@@ -122,7 +123,9 @@ impl<S: Storage> Service<S> {
             if let Some((name, value)) = refusal.header {
                 head = head.header(name, value);
             }
-            head.maybe("Tus-Resumable", (dialect == Dialect::Tus).then_some(tus::VERSION))
+            // What tells a no of ours from one that a proxy makes up.
+            head.maybe(INTEROP, interop.map(Interop::number))
+                .maybe("Tus-Resumable", (dialect == Dialect::Tus).then_some(tus::VERSION))
         })
         .await
     }
