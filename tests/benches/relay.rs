@@ -15,13 +15,13 @@ use baton_tests::{
 };
 use clap::Parser;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
 /// Sends a file through every relay, round by round.
@@ -46,6 +46,8 @@ const MIB: u64 = 1 << 20;
 const STORE: u16 = 9000;
 /// How long anything may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks at how large a relay is.
+const GLANCE: Duration = Duration::from_millis(10);
 /// Of utime and stime in `/proc/PID/stat`: USER_HZ, the same on every architecture here.
 const TICKS_A_SECOND: f64 = 100.0;
 
@@ -103,6 +105,10 @@ impl<'a> Bench<'a> {
         serve.args(["serve", "--listen", &format!("{UPSTREAM_V4}:{STORE}")]);
         serve.arg("--dir").arg(store.path().join("files"));
         serve.arg("--secret-file").arg(dir.path().join("secret"));
+        // What is deleted is to leave no content behind.
+        let config = dir.path().join("serve.toml");
+        fs::write(&config, "server.deduplication_enabled = false\n").expect("a configuration");
+        serve.arg("--config").arg(config);
         let serve = Process::start(&mut serve, dir.path().join("serve.log")).expect("it starts");
         let secured = Secured::new("relay-tls", &Certified::default());
         let proxy = secured.start(&lab, &format!("{UPSTREAM_V4}:{STORE}"));
@@ -323,21 +329,18 @@ impl Racer {
     fn run(&mut self, bench: &mut Bench<'_>, is_first: bool) {
         let pid = self.relay.process.as_ref().map(Process::id);
         let before = pid.map(Cost::of).unwrap_or_default();
-        let is_over = AtomicBool::new(false);
-        let (taken, resident) = thread::scope(|scope| {
-            // A child that has ended tells nothing any more.
-            let watch = scope.spawn(|| {
-                let mut peak = 0;
-                while !is_over.load(Ordering::Relaxed) {
-                    peak = peak.max(pid.map_or(0, resident));
-                    thread::sleep(Duration::from_millis(10));
-                }
-                peak
-            });
-            let taken = bench.send(self.relay.at, is_first);
-            is_over.store(true, Ordering::Relaxed);
-            (taken, watch.join().expect("it only reads"))
+        let (running, is_over) = mpsc::channel::<()>();
+        // A child that has ended tells nothing any more.
+        let watch = thread::spawn(move || {
+            let mut peak = 0;
+            while is_over.recv_timeout(GLANCE) == Err(RecvTimeoutError::Timeout) {
+                peak = peak.max(pid.map_or(0, resident));
+            }
+            peak
         });
+        let taken = bench.send(self.relay.at, is_first);
+        drop(running);
+        let resident = watch.join().expect("it only reads");
         let after = pid.map(Cost::of).unwrap_or_default();
         self.seconds.push(taken.as_secs_f64());
         self.resident = self.resident.max(resident);

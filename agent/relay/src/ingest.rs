@@ -40,6 +40,9 @@ pub(crate) async fn serve<T: Transport>(
     seats: Arc<Semaphore>,
     origin: Origin,
 ) {
+    // A window smaller than a segment is filled only when the sender's patience ends, 200 ms later:
+    // on loopback a segment has 64 KiB.
+    let _ = socket2::SockRef::from(&listener).set_tcp_mss(SEGMENT);
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -58,6 +61,9 @@ pub(crate) async fn serve<T: Transport>(
         }
     }
 }
+
+/// Largest segment that a client may send: half of what is set aside for what it sent.
+const SEGMENT: u32 = 8 * 1024;
 
 async fn client<T: Transport>(
     hub: Rc<Hub<T>>,
