@@ -4,7 +4,8 @@ use super::sessions::{GRACE, MOST, Session, Visit};
 use crate::hub::{Hub, UPLOADS};
 use crate::settings::{Protocol, Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings};
 use crate::transfer::{Credential, Proto};
-use crate::upstream::Answerer;
+use crate::upstream::{Answerer, Question};
+use baton_core::spool::Urgency;
 use baton_core::token::Scheme;
 use baton_core::{
     Class, ClassLimits, Duration, LinkId, LinkPolicy, LinkSpec, Observation, Policy, UploadPolicy,
@@ -35,13 +36,13 @@ async fn within(test: impl AsyncFnOnce(World)) {
     let local = LocalSet::new();
     let run = local.run_until(async {
         let fake = Fake::new();
-        let hub = Hub::new(settings(), fake.transport(), 1);
+        let hub = Hub::new(settings(), fake.transport(), None, 1);
         let stored = Rc::new(RefCell::new(Vec::new()));
         spawn_local(serve(fake.clone(), stored.clone()));
         let timers = hub.clone();
         spawn_local(async move { timers.run_timers().await });
         fake.set_link(facts());
-        hub.upstream.on_answer(Answerer::Tus { fenced: true });
+        hub.upstream.hear(Question::Tus, Answerer::Tus { fenced: true });
         hub.facts.borrow_mut()[0] = Some(facts());
         hub.observe(LinkId(0), Observation::Appeared(spec()));
         hub.observe(LinkId(0), Observation::Facts { carrier: true, address: true, route: true });
@@ -212,6 +213,7 @@ fn proto() -> Proto {
         content_type: "application/octet-stream".into(),
         credential: Credential::None,
         is_vouched_for: false,
+        urgency: Urgency::default(),
         methods: &["PUT"],
         client: "a test".into(),
     }
@@ -317,7 +319,7 @@ fn settings() -> Settings {
             scheme: "http",
             authority: "files.example".into(),
             base: String::new(),
-            protocol: Protocol::Auto,
+            protocol: Protocol::Tus,
             tus_path: "/files/".into(),
             signed_type: SignedType::Header,
             connect_timeout: Duration::from_secs(1),
