@@ -7,7 +7,7 @@ use crate::ingest::{arrived, begin, close, vacancy, words};
 use crate::transfer::{Body, Credential, Proto, Transfer};
 use crate::upstream::Spoken;
 use baton_core::spool::{Cause, Urgency};
-use baton_core::{Duration, Resume, Verdict};
+use baton_core::{Duration, Verdict};
 use baton_hal::Transport;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -152,8 +152,13 @@ async fn carry<T: Transport>(hub: &Rc<Hub<T>>, depot: &Depot, parcel: Parcel) ->
     outcome(verdict, &transfer)
 }
 
+/// Whether what the upstream has is found again by its URL, also by the agent's next run. A session
+/// of hmac-file-server tells how many chunks it has, and not which.
 fn resumes(spoken: Spoken) -> bool {
-    spoken.resume() != Resume::Replay
+    match spoken {
+        Spoken::Tus { .. } | Spoken::Resumable { .. } => true,
+        Spoken::Put | Spoken::Chunked => false,
+    }
 }
 
 fn outcome(verdict: Verdict, transfer: &Transfer) -> Outcome {

@@ -352,8 +352,11 @@ pub(crate) fn begin<T: Transport>(
     let spec = UploadSpec {
         total: transfer.total,
         resume: transfer.spoken.resume(),
-        replayable: matches!(transfer.body, Body::Spool(_) | Body::Kept { .. })
-            && resumes_at.is_none_or(|at| at == 0),
+        replayable: match &transfer.body {
+            Body::Spool(_) => true,
+            Body::Kept { .. } => resumes_at.is_none_or(|at| at == 0),
+            Body::Pool | Body::Passing | Body::Chunks(_) => false,
+        },
         resumes_at,
     };
     hub.feed(Event::Opened { id, spec });
