@@ -24,7 +24,7 @@ pub use holdings::Holdings;
 pub use peers::TusClient;
 pub use race::{Contender, Course, Fault, Mptcp, Relayed, Retrying, Trial, race};
 pub use raw::{Raw, Said};
-pub use scene::{Host, SECRET, Scene, Setup, Upstream};
+pub use scene::{Host, SECRET, Scene, Setup, Upstream, reset};
 pub use scripted::{Admission, Asked, Deed, Dialect, Early, Script, Scripted};
 pub use secured::{Certified, Secured};
 pub use spawn::{Process, TempDir, baton, temp_dir};

@@ -5,7 +5,7 @@ use crate::scripted::{Script, Scripted};
 use crate::secured::{self, Secured};
 use crate::spawn::{Process, TempDir, baton, temp_dir};
 use crate::watch::{sha256_of, wait_until};
-use baton_lab::{Lab, LinkSpec, Rate, Sandbox, Shape, UPSTREAM_V4, UPSTREAM_V6};
+use baton_lab::{Lab, LinkSpec, Namespace, Rate, Sandbox, Shape, UPSTREAM_V4, UPSTREAM_V6};
 use core::net::SocketAddr;
 use core::time::Duration;
 use serde_json::Value;
@@ -226,17 +226,9 @@ impl Scene {
         self.upstream = None;
     }
 
-    /// Resets every connection of the upstream, in the kernel: both ends are told.
-    ///
-    /// # Panics
-    ///
-    /// If there is no ss, or nothing to reset.
+    /// Resets every connection of the upstream: both ends are told.
     pub fn reset_connections(&self) {
-        let port = format!("sport = :{PORT}");
-        let mut ss = self.lab.upstream.command("ss");
-        let out = ss.args(["-KHt", "state", "established", &port]).output();
-        let out = out.expect("ss is installed: apt-get install iproute2");
-        assert!(!out.stdout.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+        reset(&self.lab.upstream, &format!("sport = :{PORT}"));
     }
 
     /// Starts the upstream again.
@@ -391,6 +383,17 @@ impl Scene {
         });
         assert_eq!(stored, [sha256_of(file)], "{}", self.agent.log());
     }
+}
+
+/// Has the kernel end the connections of a namespace that fit, and send a reset to their other ends.
+///
+/// # Panics
+///
+/// If there is no ss, or nothing to reset.
+pub fn reset(at: &Namespace, fitting: &str) {
+    let out = at.command("ss").args(["-KHt", "state", "established", fitting]).output();
+    let out = out.expect("ss is installed: apt-get install iproute2");
+    assert!(!out.stdout.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
 fn largest_file(dir: &Path) -> u64 {
