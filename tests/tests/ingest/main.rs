@@ -19,7 +19,7 @@ use form::*;
 use std::path::Path;
 use tus::*;
 
-baton_lab::tests![
+baton_lab::tests_side_by_side![
     a_tus_client_that_was_cut_goes_on_over_a_lost_link,
     a_tus_upload_is_whole_only_once_the_upstream_has_it,
     a_tus_length_may_come_late_and_not_be_too_small,
