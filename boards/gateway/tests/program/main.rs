@@ -79,8 +79,8 @@ fn answers_are_tables_for_people() {
     assert_eq!(
         agent.told(&["uploads"]),
         "\
-PATH           CLIENT                SIZE   STORED  DONE  LINK  STATE    PROTOCOL
-a/holiday.mp4  192.168.1.20:5000  64.0 MB  32.0 MB  50 %  eth0  sending  tus
+ID   PATH           CLIENT                SIZE   STORED  DONE  LINK  STATE    PROTOCOL  WHY
+7.0  a/holiday.mp4  192.168.1.20:5000  64.0 MB  32.0 MB  50 %  eth0  sending  tus       -
 "
     );
     assert_eq!(
