@@ -10,6 +10,8 @@ baton_lab::tests![
     an_upload_crosses_undisturbed_links,
     an_upload_survives_cable_hole_and_return,
     a_put_is_replayed_after_cable_and_hole_and_not_for_the_return,
+    an_upload_survives_as_the_draft_has_it,
+    an_upload_in_chunks_survives_cable_and_hole,
     an_upload_survives_over_ipv6,
     an_upload_survives_under_bbr,
     an_upload_survives_where_the_upstream_has_a_name,
@@ -59,6 +61,25 @@ fn a_put_is_replayed_after_cable_and_hole_and_not_for_the_return(sandbox: &Sandb
     // The third try is the last, though the link for new work is another again.
     assert!(wwan0 >= 64 * MIB && wwan0 <= with_overhead(64 * MIB), "{wwan0} over wwan0");
     assert_eq!((resent(&status, 3), &status["active_link"]), (0, &Value::from("eth0")));
+}
+
+fn an_upload_survives_as_the_draft_has_it(sandbox: &Sandbox) {
+    let scene = Scene::new(sandbox, Setup { protocol: "resumable", ..Setup::default() });
+
+    let crossing = Crossing::of(&scene, 48 * MIB);
+
+    crossing.assert_whole(&scene);
+    crossing.assert_told(&scene);
+    assert_frugal(&scene, 48 * MIB);
+}
+
+fn an_upload_in_chunks_survives_cable_and_hole(sandbox: &Sandbox) {
+    let scene = Scene::new(sandbox, Setup { protocol: "hmac-chunked", ..Setup::default() });
+
+    let crossing = Crossing::of(&scene, 48 * MIB);
+
+    crossing.assert_whole(&scene);
+    crossing.assert_told(&scene);
 }
 
 fn an_upload_survives_over_ipv6(sandbox: &Sandbox) {
