@@ -120,15 +120,15 @@ pub(crate) fn a_client_that_vanishes_leaves_nothing_behind(sandbox: &Sandbox) {
     }
 }
 
-/// What will never be finished does not fill the upstream's disk. An upload whose creation was not
-/// answered yet has no bytes, and is left to expire.
+/// What will never be finished does not fill the upstream's disk: its bytes are in `ID.data`. An
+/// upload whose creation was not answered yet has none, and is left to expire.
 pub(crate) fn assert_no_partials(scene: &Scene) {
     let end = now() + 10 * SECOND;
     loop {
         let entries = std::fs::read_dir(scene.stored(".baton")).unwrap().flatten();
         let left: Vec<_> = entries
             .filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len())))
-            .filter(|(path, size)| *size > 0 && path.extension() != Some("info".as_ref()))
+            .filter(|(path, size)| *size > 0 && path.extension() == Some("data".as_ref()))
             .collect();
         if left.is_empty() {
             return;
