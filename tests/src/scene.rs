@@ -386,14 +386,17 @@ impl Scene {
 }
 
 /// Has the kernel end the connections of a namespace that fit, and send a reset to their other ends.
+/// Waits for one, as a client may be between two.
 ///
 /// # Panics
 ///
 /// If there is no ss, or nothing to reset.
 pub fn reset(at: &Namespace, fitting: &str) {
-    let out = at.command("ss").args(["-KHt", "state", "established", fitting]).output();
-    let out = out.expect("ss is installed: apt-get install iproute2");
-    assert!(!out.stdout.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+    wait_until("a connection to reset", Duration::from_secs(2), || {
+        let out = at.command("ss").args(["-KHt", "state", "established", fitting]).output();
+        let out = out.expect("ss is installed: apt-get install iproute2");
+        (!out.stdout.is_empty()).then_some(())
+    });
 }
 
 fn largest_file(dir: &Path) -> u64 {

@@ -111,7 +111,7 @@ async fn respond<T: Transport>(
             "this address is on an uplink: only LAN clients are served; {cure}; to take uploads from others set \
              [relay] auth = \"token\"\n"
         );
-        return connection.answer(&Answer::text(403, &text)).await.is_ok();
+        return Box::pin(connection.answer(&Answer::text(403, &text))).await.is_ok();
     }
     if route == Route::Fetch {
         // Boxed, as the others: no request pays for the buffers of another kind.
@@ -128,7 +128,7 @@ async fn respond<T: Transport>(
             let text = "files come by PUT, by POST to /upload, or resumably; GET and HEAD pass\n";
             let headers = &[("Allow", "GET, HEAD, PUT")];
             let answer = Answer { headers, ..Answer::text(405, text) };
-            connection.answer(&answer).await.is_ok()
+            Box::pin(connection.answer(&answer)).await.is_ok()
         }
     }
 }
@@ -160,7 +160,7 @@ async fn refuse(connection: &mut Connection<TcpStream>, ended: Ended) {
         Ended::Http(error) => (error.status(), format!("{error}\n")),
     };
     // The connection is lost either way.
-    let _ = connection.answer(&Answer::text(status, &text)).await;
+    let _ = Box::pin(connection.answer(&Answer::text(status, &text))).await;
 }
 
 impl<T: Transport> Hub<T> {

@@ -128,6 +128,13 @@ impl<T: Transport + 'static> Lane<T> {
         }
     }
 
+    /// The byte at `at` is not here any more. What the upstream has by another link is not needed:
+    /// then it is only this request that is over.
+    fn lacks(&self, at: u64) -> Failure {
+        let acked = self.hub.core.borrow().view(self.transfer.id).map_or(0, |view| view.acked);
+        if at < acked { Failure::Cut } else { Failure::NotKept }
+    }
+
     /// Ends a connection: kept where nothing is outstanding and the link is there, else torn down.
     fn disconnect(&self, stream: Rc<T::Stream>, is_clean: bool) {
         self.gauge.stream.replace(None);

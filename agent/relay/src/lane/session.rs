@@ -153,7 +153,7 @@ impl<T: Transport + 'static> Session<'_, T> {
         let ready = self.body.start..self.ready_end().min(self.body.start + self.room);
         let wrote = match self.lane.write(&self.stream, self.out.pending(), ready) {
             Ok(wrote) => wrote,
-            Err(Unwritten::Lost) => return Err(Failure::NotKept),
+            Err(Unwritten::Lost) => return Err(self.lane.lacks(self.body.start)),
             Err(Unwritten::Transport(error)) => {
                 let failure = self.lane.hub.blame(self.lane.link, &error);
                 return Err(self.last_words(&error, failure).await);

@@ -14,7 +14,8 @@ const WRITE: usize = 20 * 1024;
 /// A stream with TLS around it, or without.
 pub struct TlsStream<S: Stream> {
     below: S,
-    session: Option<RefCell<Session>>,
+    /// Boxed: a stream without TLS does not pay for it.
+    session: Option<Box<RefCell<Session>>>,
     is_aborted: Cell<bool>,
 }
 
@@ -49,7 +50,7 @@ impl<S: Stream> TlsStream<S> {
             pending: 0,
             ledger: Ledger::default(),
         };
-        Self { below, session: Some(RefCell::new(session)), is_aborted: Cell::new(false) }
+        Self { below, session: Some(Box::new(RefCell::new(session))), is_aborted: Cell::new(false) }
     }
 
     /// Lets the stream below go without a word, as a proxy does that gives up.
@@ -184,7 +185,7 @@ impl<S: Stream> Stream for TlsStream<S> {
             let session = session.borrow();
             session.unread > 0 || session.has_ended
         };
-        if !self.session.as_ref().is_some_and(has_news) {
+        if !self.session.as_deref().is_some_and(has_news) {
             self.below.readable().await;
         }
     }
