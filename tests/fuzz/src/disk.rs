@@ -1,8 +1,6 @@
 //! Files that outlive a crash: each may be torn, damaged, or somebody else's.
 
-use baton_core::spool::{
-    Chain, HEADER, Header, Ledger, MAX_RECORD, Position, Records, Step, crc32c, encode,
-};
+use baton_core::spool::{Chain, HEADER, Header, Ledger, MAX_RECORD, Records, Step, crc32c, encode};
 use baton_store::fuzz;
 
 /// What stands beside an upload under way: without and with the right checksum.
@@ -51,22 +49,20 @@ pub(crate) fn spool_segment(data: &[u8]) {
         }
         Err(_) => SALT,
     };
-    walk(data, salt);
+    walk(data.get(HEADER..).unwrap_or_default(), salt);
 }
 
 /// Payloads behind a length each, in frames that are whole: what is in them is not.
 pub(crate) fn spool_record(data: &[u8]) {
-    let position = Position { chain: 1, index: 0 };
-    let mut segment = Header { position, salt: SALT, first_seq: 0 }.encode().to_vec();
-    let (mut rest, mut seq) = (data, 0);
+    let (mut records, mut rest, mut seq) = (Vec::new(), data, 0);
     while let Some((&length, tail)) = rest.split_first() {
         let (payload, tail) = tail.split_at(tail.len().min(usize::from(length)));
-        segment.extend(frame(seq, payload));
+        records.extend(frame(seq, payload));
         // The top bit leaves a gap, as a damaged record does.
         seq += 1 + u32::from(length >> 7);
         rest = tail;
     }
-    walk(&segment, SALT);
+    walk(&records, SALT);
 }
 
 /// The bytes of a record as `agent/core/src/spool.rs` has them in its table.
@@ -81,8 +77,8 @@ fn frame(seq: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Recovers what there is; each record comes back from its own encoding.
-fn walk(segment: &[u8], salt: u64) {
-    let mut records = Records::new(segment, salt);
+fn walk(bytes: &[u8], salt: u64) {
+    let mut records = Records::new(bytes, salt);
     let (mut chain, mut ledger) = (Chain::new(1, 0), Ledger::default());
     loop {
         let at = records.at();
@@ -96,14 +92,14 @@ fn walk(segment: &[u8], salt: u64) {
             Step::Record { seq, record } => {
                 chain.apply(seq, &record);
                 ledger.apply(seq, &record);
-                let mut buf = vec![0; MAX_RECORD + HEADER];
-                if let Ok(length) = encode(&mut buf[HEADER..], salt, seq, &record) {
-                    let mut again = Records::new(&buf[..HEADER + length], salt);
+                let mut buf = vec![0; MAX_RECORD];
+                if let Ok(length) = encode(&mut buf, salt, seq, &record) {
+                    let mut again = Records::new(&buf[..length], salt);
                     assert_eq!(again.step(), Step::Record { seq, record });
                 }
             }
         }
-        assert!(at < records.at() && records.at() <= segment.len(), "it goes on, to the end");
+        assert!(at < records.at() && records.at() <= bytes.len(), "it goes on, to the end");
     }
     let _ = chain.standing();
 }
