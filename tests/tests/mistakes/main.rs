@@ -17,7 +17,7 @@ use operators::*;
 use requests::*;
 use upstreams::*;
 
-baton_lab::tests_side_by_side![
+baton_lab::tests![
     tokens_that_do_not_fit_are_refused_and_say_what_to_do,
     an_agent_that_wants_tokens_refuses_bad_ones_itself,
     names_that_play_tricks_reach_no_file,
