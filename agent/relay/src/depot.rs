@@ -33,6 +33,9 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 /// Uploads that wait at once: the index takes 168 bytes for each.
 const UPLOADS: usize = 4096;
 
+/// A spool of less than [`UPLOADS`] files of so many bytes has no use for that index.
+const LEAST: u64 = 4096;
+
 /// Jobs that wait for the disk: every client has at most one.
 const JOBS: usize = 256;
 
@@ -82,7 +85,7 @@ impl Depot {
             size: options.size,
             // Few files for a large spool, and a small one is still let go of in parts.
             segment: (options.size / 64).clamp(64 << 10, 1 << 20),
-            uploads: UPLOADS,
+            uploads: (options.size / LEAST).try_into().unwrap_or(UPLOADS).clamp(64, UPLOADS),
             piece: PIECE,
             eviction: options.eviction,
         };
@@ -203,3 +206,6 @@ impl Kept {
         self.chain.standing() == Standing::Failed
     }
 }
+
+#[cfg(test)]
+mod tests;

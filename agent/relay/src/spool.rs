@@ -1,16 +1,17 @@
 //! Files kept for a replay: what a `put` upstream can't resume is sent again from here.
 //!
-//! A spool file has no name: it is opened with O_TMPFILE, so a crash leaves nothing behind.
+//! A spool file has no name: it is opened with O_TMPFILE, or its name is removed at once, so a crash
+//! leaves nothing behind.
 //! In `through` mode nothing here is a promise to the client; it only spares the client from
 //! noticing a cut.
 
 use core::cell::Cell;
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The room for spool files.
@@ -55,19 +56,36 @@ impl Spool {
         let room = self.room.get();
         let left = room.checked_sub(size).ok_or(SpoolError::Full { needed: size, room })?;
         let file = std::fs::create_dir_all(&self.dir)
-            .and_then(|()| {
-                File::options()
-                    .read(true)
-                    .write(true)
-                    .mode(0o600)
-                    .custom_flags(libc::O_TMPFILE)
-                    .open(&self.dir)
-            })
+            .and_then(|()| nameless(&self.dir))
             .and_then(|file| set_aside(&file, size).map(|()| file))
             .map_err(SpoolError::Io)?;
         self.room.set(left);
         Ok(SpoolFile { file, reserved: Cell::new(size), freed: Cell::new(0), spool: self.clone() })
     }
+}
+
+/// A file without a name.
+fn nameless(dir: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).mode(0o600);
+    let opened = options.clone().custom_flags(libc::O_TMPFILE).open(dir);
+    match opened.as_ref().err().and_then(io::Error::raw_os_error) {
+        // jffs2 and vfat; the second is said by kernels that do not know the flag.
+        Some(libc::EOPNOTSUPP | libc::EISDIR) => renounce(dir, &mut options),
+        Some(_) | None => opened,
+    }
+}
+
+/// A file whose name is removed at once: of a crash in between, the next one of that name is rid.
+fn renounce(dir: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let path = dir.join(".replay");
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let file = options.create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
 }
 
 /// Has the disk set the room aside, where the file system can: it is not found full in the middle.
@@ -156,6 +174,23 @@ mod tests {
         assert_eq!(back, [7; 700]);
         drop(file);
         assert_eq!(spool.room(), 1000);
+    }
+
+    #[test]
+    fn a_name_that_is_needed_is_gone_at_once_and_one_that_a_crash_left_is_no_obstacle() {
+        let dir = std::env::temp_dir().join(format!("baton-renounce-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a folder");
+        std::fs::write(dir.join(".replay"), "left by a crash").expect("room");
+
+        let files =
+            [0, 1].map(|_| renounce(&dir, File::options().read(true).write(true)).expect("a file"));
+
+        files[0].write_all_at(b"one", 0).expect("room");
+        let mut back = [0; 3];
+        assert_eq!(files[1].read_at(&mut back, 0).expect("readable"), 0, "each is its own");
+        assert_eq!(files[0].read_at(&mut back, 0).expect("readable"), 3);
+        assert_eq!(std::fs::read_dir(&dir).expect("a folder").count(), 0);
+        std::fs::remove_dir(&dir).expect("empty");
     }
 
     #[test]

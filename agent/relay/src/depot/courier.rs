@@ -172,7 +172,13 @@ fn outcome(verdict: Verdict, transfer: &Transfer) -> Outcome {
         Verdict::Refused(500..) => Outcome::Later(REST),
         Verdict::Refused(status) => failed(status),
         Verdict::NotReplayable if transfer.is_damaged.get() => Outcome::Damaged,
-        Verdict::Lost { .. } | Verdict::Absurd { .. } | Verdict::NotReplayable => failed(0),
+        Verdict::NotReplayable => Outcome::Failed {
+            status: 0,
+            reason: "the upstream forgot bytes that it had acknowledged, and which were let go of \
+                     here to make room"
+                .into(),
+        },
+        Verdict::Lost { .. } | Verdict::Absurd { .. } => failed(0),
         Verdict::Stalled | Verdict::Abandoned => Outcome::Later(Duration::ZERO),
     }
 }

@@ -64,6 +64,16 @@ pub(super) enum Job {
 
 type Reply<R> = oneshot::Sender<Result<R, ShelfError>>;
 
+/// Tells somebody; the upload that nobody knows of, if nobody listens any more.
+type Answer = Box<dyn FnOnce() -> Option<u64>>;
+
+fn answer<R: 'static>(reply: oneshot::Sender<R>, result: R) -> Answer {
+    Box::new(move || {
+        let _ = reply.send(result);
+        None
+    })
+}
+
 /// How the spool stands.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Summary {
@@ -92,75 +102,81 @@ impl<S: Segments> Keeper<S> {
     }
 
     /// Works until nobody has anything to be done any more. Commits that came meanwhile share a
-    /// flush.
+    /// flush. Whoever is answered finds the summary as it is then.
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
-            let (mut commits, mut replies, mut is_quiet) = (Vec::new(), Vec::new(), true);
+            let (mut commits, mut committers, mut answers) = (Vec::new(), Vec::new(), Vec::new());
             let more = core::iter::from_fn(|| jobs.try_recv().ok());
             for job in core::iter::once(first).chain(more) {
-                is_quiet &= matches!(job, Job::Push { .. } | Job::Next { .. } | Job::List(_));
                 if let Job::Commit { id, sha256, reply } = job {
                     commits.push((id, sha256));
-                    replies.push(reply);
+                    committers.push(reply);
                 } else {
-                    self.work(job);
+                    answers.extend(self.work(job));
                 }
             }
-            let results = if commits.is_empty() { Vec::new() } else { self.shelf.commit(&commits) };
-            if !is_quiet {
+            if !commits.is_empty() {
+                let results = self.shelf.commit(&commits);
+                let told = committers.into_iter().zip(results);
+                answers.extend(told.map(|(reply, result)| answer(reply, result)));
+            }
+            if !answers.is_empty() {
                 self.show();
             }
-            for (reply, result) in replies.into_iter().zip(results) {
-                let _ = reply.send(result);
+            for answer in answers {
+                if let Some(orphan) = answer() {
+                    self.shelf.abandon(orphan);
+                }
             }
         }
     }
 
-    /// Whoever asked may have gone: then nobody is told, and it is done all the same.
-    fn work(&mut self, job: Job) {
+    /// Does it. What changes the summary is answered after that is shown. Whoever asked may have
+    /// gone: it is done all the same.
+    fn work(&mut self, job: Job) -> Option<Answer> {
         let shelf = &mut self.shelf;
         match job {
-            Job::Begin { whose, progress, reply } => {
-                let begun = shelf.begin(&whose.opened(), &progress);
-                if let Err(Ok(id)) = reply.send(begun) {
-                    shelf.abandon(id);
-                }
-            }
             Job::Push { id, mut bytes, reply } => {
                 let pushed = shelf.push(id, &bytes);
                 bytes.clear();
                 let _ = reply.send(pushed.map(|()| bytes));
+                None
+            }
+            Job::Next { busy, reply } => {
+                let _ = reply.send(self.parcel(&busy));
+                None
+            }
+            Job::List(reply) => {
+                let _ = reply.send(self.list());
+                None
+            }
+            Job::Begin { whose, progress, reply } => {
+                let begun = shelf.begin(&whose.opened(), &progress);
+                // Nobody else knows of one whose client has gone.
+                Some(Box::new(move || reply.send(begun).err().and_then(Result::ok)))
             }
             // Those are done together.
             Job::Commit { id, sha256, reply } => {
-                let _ = reply.send(shelf.commit(&[(id, sha256)]).remove(0));
+                Some(answer(reply, shelf.commit(&[(id, sha256)]).remove(0)))
             }
-            Job::Abandon(id) => shelf.abandon(id),
-            Job::Next { busy, reply } => {
-                let _ = reply.send(self.parcel(&busy));
-            }
-            Job::Start { id, reply } => {
-                let _ = reply.send(shelf.note(id, 0, None));
+            Job::Abandon(id) => {
+                shelf.abandon(id);
+                Some(Box::new(|| None))
             }
             Job::Locate { id, location } => {
                 if let Err(error) = shelf.note(id, 0, Some(&location)) {
                     tracing::warn!(%error, "spool: where the upstream has an upload is not noted");
                 }
+                Some(Box::new(|| None))
             }
-            Job::End { id, reply } => {
-                let _ = reply.send(shelf.end(id));
-            }
+            Job::Start { id, reply } => Some(answer(reply, shelf.note(id, 0, None))),
+            Job::End { id, reply } => Some(answer(reply, shelf.end(id))),
             Job::Fail { id, status, reason, reply } => {
-                let _ = reply.send(shelf.fail(id, status, &reason));
+                Some(answer(reply, shelf.fail(id, status, &reason)))
             }
-            Job::Retry { id, reply } => {
-                let _ = reply.send(shelf.retry(id));
-            }
+            Job::Retry { id, reply } => Some(answer(reply, shelf.retry(id))),
             Job::Lose { id, cause, reply } => {
-                let _ = reply.send(shelf.lose(id, unix_now(), cause));
-            }
-            Job::List(reply) => {
-                let _ = reply.send(self.list());
+                Some(answer(reply, shelf.lose(id, unix_now(), cause)))
             }
         }
     }

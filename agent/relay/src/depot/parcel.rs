@@ -54,7 +54,7 @@ impl<S: Segments> Reader<S> {
             let middle = low + (high - low).div_ceil(2);
             let begins = match self.open(middle) {
                 Ok(mut place) => self.advance(&mut place)?.then_some(place.offset),
-                Err(ShelfError::Damaged(_)) => Some(0),
+                Err(ShelfError::LetGo(_)) => Some(0),
                 Err(error) => return Err(error),
             };
             // One without data is behind all of it.
@@ -91,13 +91,22 @@ impl<S: Segments> Reader<S> {
         mut place: Place<S::Segment>,
         offset: u64,
     ) -> Result<Place<S::Segment>, ShelfError> {
+        // Behind bytes that are there, a gap is damage; before all of them, they were let go of.
+        let mut is_within = !place.bytes.is_empty();
         while !(place.offset..place.end()).contains(&offset) {
-            if !self.advance(&mut place)? {
-                if place.index >= *self.extent.end() {
-                    return Err(ShelfError::Damaged(self.id));
-                }
-                place = self.open(place.index + 1)?;
+            if place.offset > offset {
+                let gap = if is_within { ShelfError::Damaged } else { ShelfError::LetGo };
+                return Err(gap(self.id));
             }
+            if self.advance(&mut place)? {
+                is_within |= place.offset <= offset;
+                continue;
+            }
+            if place.index >= *self.extent.end() {
+                return Err(ShelfError::Damaged(self.id));
+            }
+            is_within = true;
+            place = self.open(place.index + 1)?;
         }
         Ok(place)
     }

@@ -69,6 +69,14 @@ pub(crate) struct Entry {
 // What one costs in memory, of the 64 KiB that a client may.
 const _: () = assert!(size_of::<Entry>() <= 168);
 
+/// How far a commit is before the folder is flushed.
+enum Commit {
+    /// It was durable before.
+    Safe,
+    /// The segments are.
+    Synced,
+}
+
 /// What is noted of an upload on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Described {
@@ -136,31 +144,76 @@ impl<S: Segments> Shelf<S> {
     /// Makes uploads durable that are all here: what comes back `Ok` may be acknowledged. One flush
     /// of the folder serves them all.
     pub(crate) fn commit(&mut self, all: &[(u64, [u8; 32])]) -> Vec<Result<(), ShelfError>> {
-        let synced = all.iter().map(|(id, sha256)| {
-            if self.require(*id, &[Standing::Kept]).is_ok() {
-                // Asked again by somebody who did not wait for the answer.
-                return Ok(());
-            }
-            self.require(*id, &[Standing::Unfinished])?;
-            let total = self.entry(*id)?.chain.end();
-            self.put(*id, &Record::Committed { total, sha256: *sha256 })?;
-            self.sync_tail(*id)
-        });
-        let mut results: Vec<_> = synced.collect();
+        let synced: Vec<_> =
+            all.iter().map(|(id, sha256)| self.commit_one(*id, sha256, all)).collect();
         let folder = self.sync_folder();
-        for ((id, _), result) in all.iter().zip(&mut results) {
-            if result.is_ok() {
-                result.clone_from(&folder);
+        let results = all.iter().zip(synced).map(|((id, _), synced)| match synced {
+            Ok(Commit::Safe) => Ok(()),
+            Ok(Commit::Synced) if folder.is_ok() => {
+                self.tails.remove(id);
+                self.entry_mut(*id)?.reserved = 0;
+                Ok(())
             }
-            match (&result, self.entry_mut(*id)) {
-                (Ok(()), Ok(entry)) => entry.reserved = 0,
-                (Err(ShelfError::NoSuch(_)), _) | (_, Err(_)) => continue,
-                (Err(_), Ok(_)) => self.forget(*id),
+            Ok(Commit::Synced) => {
+                self.forget(*id);
+                folder.clone()
             }
-            self.tails.remove(id);
-        }
+            Err(error) => {
+                self.abandon(*id);
+                Err(error)
+            }
+        });
+        let results = results.collect();
         self.note_wear();
         results
+    }
+
+    fn commit_one(
+        &mut self,
+        id: u64,
+        sha256: &[u8; 32],
+        all: &[(u64, [u8; 32])],
+    ) -> Result<Commit, ShelfError> {
+        if self.require(id, &[Standing::Kept]).is_ok() {
+            // Asked again by somebody who did not wait for the answer.
+            return Ok(Commit::Safe);
+        }
+        self.require(id, &[Standing::Unfinished])?;
+        if self.has_twin(id, sha256, all)? {
+            self.forget(id);
+            return Ok(Commit::Safe);
+        }
+        let total = self.entry(id)?.chain.end();
+        let synced = self
+            .put(id, &Record::Committed { total, sha256: *sha256 })
+            .and_then(|()| self.sync_tail(id));
+        if synced.is_err() {
+            // It is not taken for kept, whatever of it may be there.
+            self.forget(id);
+        }
+        synced.map(|()| Commit::Synced)
+    }
+
+    /// Whether the same file is kept under the same name: a client that was not told so sends it
+    /// again. One that is only being committed does not count.
+    fn has_twin(
+        &self,
+        id: u64,
+        sha256: &[u8; 32],
+        committing: &[(u64, [u8; 32])],
+    ) -> Result<bool, ShelfError> {
+        let end = self.entry(id)?.chain.end();
+        let is_alike = |chain: &&Chain| {
+            chain.standing() == Standing::Kept
+                && (chain.end(), chain.sha256()) == (end, sha256)
+                && committing.iter().all(|(other, _)| *other != chain.id())
+        };
+        let alike: Vec<u64> = self.chains().filter(is_alike).map(Chain::id).collect();
+        if alike.is_empty() {
+            return Ok(false);
+        }
+        let name = self.whose(id)?.name;
+        Ok(alike.into_iter().any(|twin| self.whose(twin).is_ok_and(|whose| whose.name == name)))
     }
 
     /// Gives up an upload that its client was told nothing of.
@@ -251,7 +304,7 @@ impl<S: Segments> Shelf<S> {
     fn walk(&self, id: u64, index: u32) -> Result<Option<Walk<S::Segment>>, ShelfError> {
         match Walk::open(&self.segments, Position { chain: id, index }) {
             Ok(walk) => Ok(Some(walk)),
-            Err(ShelfError::Damaged(_)) => Ok(None),
+            Err(ShelfError::Damaged(_) | ShelfError::LetGo(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -35,6 +35,7 @@ impl From<ShelfError> for Refusal {
             | ShelfError::UnderWay(_)
             | ShelfError::Newer { .. }
             | ShelfError::Damaged(_)
+            | ShelfError::LetGo(_)
             | ShelfError::Device(_) => 500,
         };
         tracing::warn!(%error, "not spooled");

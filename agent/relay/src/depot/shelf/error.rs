@@ -20,6 +20,8 @@ pub(crate) enum ShelfError {
     Newer { version: u16 },
     /// Its bytes on disk are not what they were.
     Damaged(u64),
+    /// The bytes are not here any more: the upstream had them.
+    LetGo(u64),
     /// The device has no room, whatever was configured.
     DeviceFull(String),
     /// The device said no.
@@ -43,6 +45,9 @@ impl core::fmt::Display for ShelfError {
                 "a newer baton wrote it (format {version}): use that one, or another [relay] spool_dir"
             ),
             Self::Damaged(id) => write!(f, "the spooled upload {id} is damaged on disk"),
+            Self::LetGo(id) => {
+                write!(f, "bytes of the spooled upload {id} were let go of: the upstream had them")
+            }
             Self::DeviceFull(text) => {
                 write!(f, "{text}: lower [relay] spool_size, or make room on that disk")
             }

@@ -59,7 +59,7 @@ impl<S: Segments> Shelf<S> {
         let mut shelf = Self {
             segments,
             limits,
-            entries: Vec::with_capacity(limits.uploads),
+            entries: set_aside(limits.uploads),
             tails: BTreeMap::new(),
             ledger: Ledger::default(),
             ledger_at: 0..=0,
@@ -262,6 +262,23 @@ impl<S: Segments> Shelf<S> {
         bytes.truncate(read);
         Ok(bytes)
     }
+}
+
+/// An empty index whose memory is there already, touched: what the kernel promises now it can't
+/// refuse later.
+fn set_aside(uploads: usize) -> Vec<Entry> {
+    let blank = Entry {
+        chain: Chain::new(0, 0),
+        first: 0,
+        last: 0,
+        bytes: 0,
+        reserved: 0,
+        committed_at: (0, 0),
+        is_doubtful: false,
+    };
+    let mut entries = vec![blank; uploads];
+    entries.clear();
+    entries
 }
 
 /// The header that belongs there; `None`: it is torn.

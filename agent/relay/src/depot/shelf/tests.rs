@@ -155,10 +155,26 @@ fn a_refused_upload_is_kept_with_its_reason_until_it_is_retried_or_dropped() {
 }
 
 #[test]
+fn the_same_file_again_is_kept_once() {
+    let (mut shelf, _) = open(&FakeSegments::new(1), LIMITS);
+    let first = stow(&mut shelf, "a", &bytes(90)).unwrap();
+    let before = shelf.used();
+
+    stow(&mut shelf, "a", &bytes(90)).unwrap();
+    assert_eq!((ids(&shelf), shelf.used()), (vec![first], before));
+
+    stow(&mut shelf, "b", &bytes(90)).unwrap();
+    stow(&mut shelf, "a", &bytes(91)).unwrap();
+    shelf.fail(first, 409, "taken").unwrap();
+    stow(&mut shelf, "a", &bytes(90)).unwrap();
+    assert_eq!(ids(&shelf).len(), 4, "another name, another length, and a new try");
+}
+
+#[test]
 fn the_urgent_go_before_the_old() {
     let (mut shelf, _) = open(&FakeSegments::new(1), LIMITS);
-    for urgency in [3, 5, 0, 3] {
-        let id = shelf.begin(&Opened { urgency, ..opened("a", Some(0)) }, &[]).unwrap();
+    for (name, urgency) in [("a", 3), ("b", 5), ("c", 0), ("d", 3)] {
+        let id = shelf.begin(&Opened { urgency, ..opened(name, Some(0)) }, &[]).unwrap();
         shelf.commit(&[(id, [0; 32])]).remove(0).unwrap();
     }
 
@@ -223,11 +239,11 @@ fn eviction_takes_the_refused_then_the_oldest_and_says_so() {
 #[test]
 fn the_index_is_bounded() {
     let (mut shelf, _) = open(&FakeSegments::new(1), LIMITS);
-    for _ in 0..LIMITS.uploads {
-        stow(&mut shelf, "a", b"").unwrap();
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        stow(&mut shelf, name, b"").unwrap();
     }
 
-    assert_eq!(stow(&mut shelf, "a", b""), Err(ShelfError::Crowded { uploads: 8 }));
+    assert_eq!(stow(&mut shelf, "i", b""), Err(ShelfError::Crowded { uploads: 8 }));
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl<S: Segment> Walk<S> {
     ) -> Result<Self, ShelfError> {
         let segment = segments.open(position).map_err(|error| {
             let is_gone = error.kind() == ErrorKind::Missing;
-            if is_gone { ShelfError::Damaged(position.chain) } else { device(error) }
+            if is_gone { ShelfError::LetGo(position.chain) } else { device(error) }
         })?;
         let mut header = [0; HEADER];
         let read = segment.read_at(0, &mut header).map_err(device)?;
