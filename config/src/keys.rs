@@ -172,9 +172,10 @@ section! {
         allowed_extensions: Extensions = "*";
         /// The most one request carries: `adaptive` as the link's class has it, or a size.
         chunk_size: ChunkSize = "adaptive", "64KB" to "1GB" of Bytes;
-        /// No request carries less, but for the last.
+        /// `adaptive` lets one request carry at least as much; a server that is to acknowledge more often
+        /// is sent less at once.
         min_chunk_size: Bytes = "256KB", "16KB" to "1GB" of Bytes;
-        /// No request carries more, whatever the class says.
+        /// `adaptive` lets no request carry more, whatever the class says.
         max_chunk_size: Bytes = "10MB", "64KB" to "1GB" of Bytes;
         /// How long an unfinished upload waits for its client to come back and resume it; from
         /// 30 seconds on it gives way to another that finds no place.

@@ -16,7 +16,6 @@ mod sweep;
 
 use crate::{
     folder::PlaceError,
-    id::Id,
     info::{Info, State},
     name::Name,
     options::{self, Options},
@@ -26,6 +25,7 @@ use crate::{
     uploads::{AppendError, Failure},
 };
 use assembly::Assembly;
+use baton_hal::Id;
 use core::{
     cell::{Cell, RefCell},
     time::Duration,

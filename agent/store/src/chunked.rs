@@ -5,7 +5,6 @@ use crate::{
     auth::{self, Wanted},
     conn::{Conn, Gone, unix_s},
     file::length,
-    id::Id,
     info::State,
     name::Name,
     refusal::{Refusal, Stop},
@@ -15,6 +14,7 @@ use crate::{
     storage::{New, Storage},
     user::User,
 };
+use baton_hal::Id;
 use baton_wire::{
     chunked::{
         Outcome, Request, SessionId,

@@ -7,7 +7,6 @@ use crate::{
     digest::Sum,
     folder::{Folder, PlaceError, Placed},
     gate::Gate,
-    id::Id,
     ledger::Tally,
     mark::Mark,
     name::Name,
@@ -20,6 +19,7 @@ use crate::{
     uploads::{AppendError, Failure, Uploads},
     whole,
 };
+use baton_hal::Id;
 use core::time::Duration;
 use std::{
     fs::{File, Metadata},

@@ -31,7 +31,6 @@ mod form;
 #[doc(hidden)]
 pub mod fuzz;
 mod gate;
-mod id;
 mod info;
 mod ledger;
 mod mark;

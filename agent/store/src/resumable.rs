@@ -6,7 +6,6 @@ use crate::{
     auth::{self, Wanted},
     conn::{Conn, unix_s},
     file::length,
-    id::Id,
     info::State,
     name::Name,
     receive::Halt,
@@ -16,6 +15,7 @@ use crate::{
     upload::{Intent, Upload},
     user::User,
 };
+use baton_hal::Id;
 use baton_wire::{
     http::{Method, RequestHead},
     percent,

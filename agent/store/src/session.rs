@@ -16,7 +16,8 @@
 //!
 //! Lines are appended, each once its chunk is on the disk; an incomplete last line is none.
 
-use crate::{digest, id::Id, info::State, name::Name, quota::Room, user::User};
+use crate::{digest, info::State, name::Name, quota::Room, user::User};
+use baton_hal::Id;
 use baton_wire::chunked::Plan;
 use core::cell::{Cell, RefCell};
 use std::{collections::BTreeSet, fs::File, io, os::unix::fs::FileExt, rc::Rc, sync::Arc};

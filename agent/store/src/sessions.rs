@@ -8,7 +8,6 @@ use crate::{
     blocking::blocking,
     folder::{PlaceError, Placed},
     gate::Gate,
-    id::Id,
     info::State,
     options::{Options, Sync},
     session::{Copy, Record, Session, end_line},
@@ -16,6 +15,7 @@ use crate::{
     storage::New,
     uploads::{Failure, on_our_clock},
 };
+use baton_hal::Id;
 use baton_wire::chunked::Plan;
 use core::{cell::RefCell, time::Duration};
 use std::{

@@ -3,13 +3,13 @@
 use crate::{
     digest::Sum,
     folder::PlaceError,
-    id::Id,
     name::Name,
     sessions::Sessions,
     upload::{Intent, Receipt, Upload, WriteError},
     uploads::{AppendError, Failure},
     user::User,
 };
+use baton_hal::Id;
 use std::{io, rc::Rc, time::SystemTime};
 use tokio::time::Instant;
 

@@ -4,7 +4,6 @@ use crate::{
     auth::{self, Wanted},
     conn::{Conn, Gone, date, unix_s},
     file::length,
-    id::Id,
     name::Name,
     refusal::{Refusal, Stop},
     service::Service,
@@ -12,6 +11,7 @@ use crate::{
     upload::{Intent, Upload},
     user::User,
 };
+use baton_hal::Id;
 use baton_wire::{
     http::RequestHead,
     tus::server::{Append, Create, Outcome, Request},

@@ -1,12 +1,12 @@
 //! One resumable upload: its offset, and who may append.
 
 use crate::{
-    id::Id,
     info::{Info, State},
     name::Name,
     quota::{OverQuota, Room},
     user::User,
 };
+use baton_hal::Id;
 use baton_wire::tus::fence::{Fence, Verdict};
 use core::{
     cell::{Cell, RefCell},

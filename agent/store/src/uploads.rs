@@ -8,7 +8,6 @@ use crate::{
     blocking::blocking,
     folder::{Folder, PlaceError, Placed},
     gate::Gate,
-    id::Id,
     info::{Info, State},
     options::{Options, Sync},
     quota::OverQuota,
@@ -17,6 +16,7 @@ use crate::{
     upload::{Intent, Refused, Turn, Upload},
     whole::WHOLE,
 };
+use baton_hal::Id;
 use core::{cell::RefCell, time::Duration};
 use std::{
     collections::BTreeMap,

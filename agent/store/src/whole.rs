@@ -3,11 +3,11 @@
 use crate::{
     blocking::blocking,
     folder::{PlaceError, Placed},
-    id::Id,
     name::Name,
     shelf::Shelf,
     user::User,
 };
+use baton_hal::Id;
 use std::{fs::File, io, io::Write, sync::Arc, time::SystemTime};
 
 /// Ending of its name in the work folder.

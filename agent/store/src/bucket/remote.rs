@@ -15,10 +15,10 @@
 use super::client::Connector;
 use crate::{
     digest::{self, Sum},
-    id::Id,
     name::{Name, WORK_FOLDER},
     options::Bucket,
 };
+use baton_hal::Id;
 use core::time::Duration;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use hyper::body::Bytes;
