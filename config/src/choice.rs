@@ -56,6 +56,15 @@ choice! {
 }
 
 choice! {
+    /// What becomes of a link whose budget is spent.
+    OverBudget, "takes last_resort or refuse",
+    /// It carries only what no other link can.
+    LastResort = "last_resort",
+    /// It carries nothing.
+    Refuse = "refuse",
+}
+
+choice! {
     /// How files are carried upstream.
     Protocol, "takes auto, tus, resumable, hmac-chunked or put",
     /// The upstream is asked.

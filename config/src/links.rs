@@ -1,9 +1,9 @@
 //! `[links]`: what the operator says of single interfaces.
 
-use crate::Pattern;
 use crate::config::Values;
 use crate::keys::section;
 use crate::table::Key;
+use crate::{Bytes, OverBudget, Pattern, Permille};
 use baton_core::Class;
 
 section! {
@@ -16,6 +16,18 @@ section! {
         priority: Option<u32> = "";
         /// Whether bytes cost money: such a link is probed only where nothing else tells.
         metered: Option<bool> = "";
+        /// Price of a megabyte, in any currency: among links of the same priority the cheapest goes first.
+        cost_per_mb: Option<Permille> = "";
+        /// What it may carry in a month, in both directions; empty: as much as there is.
+        monthly_budget: Option<Bytes> = "", "1MB" to "1024TB" of Bytes;
+        /// Day of the month, in UTC, on which the budget begins anew; empty: the first.
+        budget_reset_day: Option<u32> = "", "1" to "31" of u32;
+        /// Percent of the budget that may go to probes and to what is sent on suspicion, half to each;
+        /// empty: 10. Probes take 5MB a month at most.
+        probe_share: Option<u32> = "", "0" to "100" of u32;
+        /// When the budget is spent: `last_resort`, it carries only what no other link can; `refuse`,
+        /// nothing. `baton switch` overrules both. Empty: `last_resort`.
+        over_budget: Option<OverBudget> = "";
     }
 }
 
@@ -65,6 +77,11 @@ impl Links {
             class: link.class.or(more.class),
             priority: link.priority.or(more.priority),
             metered: link.metered.or(more.metered),
+            cost_per_mb: link.cost_per_mb.or(more.cost_per_mb),
+            monthly_budget: link.monthly_budget.or(more.monthly_budget),
+            budget_reset_day: link.budget_reset_day.or(more.budget_reset_day),
+            probe_share: link.probe_share.or(more.probe_share),
+            over_budget: link.over_budget.or(more.over_budget),
         })
     }
 }

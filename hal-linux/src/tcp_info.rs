@@ -16,11 +16,16 @@ mod offset {
     pub(super) const TOTAL_RETRANS: usize = 100;
     /// Since Linux 4.1; the last that can't be done without.
     pub(super) const BYTES_ACKED: usize = 120;
+    pub(super) const BYTES_RECEIVED: usize = 128;
+    pub(super) const SEGS_OUT: usize = 136;
+    pub(super) const SEGS_IN: usize = 140;
     pub(super) const NOTSENT_BYTES: usize = 144;
     pub(super) const DATA_SEGS_OUT: usize = 156;
     /// Since Linux 4.9, bytes a second.
     pub(super) const DELIVERY_RATE: usize = 160;
-    pub(super) const END: usize = 168;
+    /// Since Linux 4.19, what was sent again included.
+    pub(super) const BYTES_SENT: usize = 200;
+    pub(super) const END: usize = 208;
 }
 
 /// What the kernel knows of a TCP socket that connected; `None` where it can't tell. Costs one
@@ -45,8 +50,20 @@ pub(crate) fn parse(info: &[u8]) -> Option<StreamInfo> {
         retransmitted_segments: u32_or_zero(offset::TOTAL_RETRANS),
         sent_segments: u32_or_zero(offset::DATA_SEGS_OUT),
         delivery_rate: u64_at(info, offset::DELIVERY_RATE).unwrap_or(0),
+        carried_bytes: carried(info),
     })
 }
+
+fn carried(info: &[u8]) -> u64 {
+    let u64_or_zero = |at| u64_at(info, at).unwrap_or(0);
+    let payload = u64_or_zero(offset::BYTES_SENT).max(u64_or_zero(offset::BYTES_ACKED))
+        + u64_or_zero(offset::BYTES_RECEIVED);
+    let segments = [offset::SEGS_OUT, offset::SEGS_IN].map(|at| u32_at(info, at).unwrap_or(0));
+    payload + segments.iter().map(|count| u64::from(*count) * HEADERS).sum::<u64>()
+}
+
+/// Of IPv4 (20 bytes), and of TCP with its timestamps (32). IPv6 has 20 more.
+const HEADERS: u64 = 52;
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
@@ -71,5 +88,23 @@ mod tests {
 
         assert_eq!((info.acked_bytes, info.unacked_segments), (1000, 3));
         assert_eq!((info.notsent_bytes, info.delivery_rate), (0, 0));
+        assert_eq!(info.carried_bytes, 1001, "as far as it is told");
+    }
+
+    #[test]
+    fn what_a_link_is_billed_for_are_both_directions_with_their_headers() {
+        let mut bytes = [0; offset::END];
+        for (at, value) in [
+            (offset::BYTES_SENT, 1500u64),
+            (offset::BYTES_ACKED, 1001),
+            (offset::BYTES_RECEIVED, 300),
+        ] {
+            bytes[at..][..8].copy_from_slice(&value.to_ne_bytes());
+        }
+        for (at, value) in [(offset::SEGS_OUT, 5u32), (offset::SEGS_IN, 4)] {
+            bytes[at..][..4].copy_from_slice(&value.to_ne_bytes());
+        }
+
+        assert_eq!(parse(&bytes).map(|info| info.carried_bytes), Some(1500 + 300 + 9 * 52));
     }
 }

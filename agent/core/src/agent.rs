@@ -2,7 +2,7 @@
 
 use crate::links::{Links, Wake as LinkWake};
 use crate::pool::{BLOCK_SIZE, BlockId, Pool};
-use crate::upload::{Outlook, Standing, Upload};
+use crate::upload::{Outlook, Purse, Standing, Upload};
 use crate::{
     Attempt, Class, Dues, Duration, Instant, LinkId, LinkPolicy, Observation, Outcome, StateKind,
     Switch, UploadId, UploadPolicy, UploadSpec, Verdict,
@@ -262,13 +262,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
                 }
             }
             Event::Attempted { id, attempt, outcome } => {
-                if let Some(upload) = self.upload_mut(id) {
-                    let before = upload.acked;
-                    upload.on_outcome(now, attempt, outcome);
-                    // Less, where the server lost what it had.
-                    let news = upload.acked.saturating_sub(before);
-                    self.totals.acked_bytes += news;
-                }
+                self.on_attempted(now, id, attempt, outcome);
             }
             Event::Answered { id } => self.close(id),
         }
@@ -403,6 +397,18 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         self.links.observe(now, link, observation);
     }
 
+    fn on_attempted(&mut self, now: Instant, id: UploadId, attempt: Attempt, outcome: Outcome) {
+        let Some(upload) = find(&mut self.uploads, id) else { return };
+        let (before, hedged_on) = (upload.acked, upload.hedged_on());
+        upload.on_outcome(now, attempt, outcome);
+        // Less, where the server lost what it had.
+        let news = upload.acked.saturating_sub(before);
+        self.totals.acked_bytes += news;
+        if let Some(link) = hedged_on {
+            self.links.on_hedged(link, news);
+        }
+    }
+
     fn open(&mut self, now: Instant, id: UploadId, spec: UploadSpec) {
         debug_assert_eq!(
             self.vacancy(),
@@ -442,6 +448,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
             hold: self.policy.uploads.hold,
             hedge: self.policy.uploads.hedge,
             standing: [Standing::Gone; LINKS],
+            purse: [Purse::Open; LINKS],
             patience: [UNMEASURED_PATIENCE; LINKS],
             timeout: [Duration::MAX; LINKS],
             order: [LinkId(0); LINKS],
@@ -469,7 +476,25 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
                 outlook.patience[index] = answer.max(LEAST_PATIENCE);
             }
         }
+        for link in (0..LINKS as u8).map(LinkId) {
+            outlook.purse[usize::from(link.0)] = self.purse(link, &outlook);
+        }
         outlook
+    }
+
+    fn purse(&self, link: LinkId, outlook: &Outlook<LINKS>) -> Purse {
+        let can_carry = |other: LinkId| {
+            other != link
+                && !self.links.is_spent(other)
+                && !matches!(outlook.standing(other), Standing::Gone | Standing::Failed)
+        };
+        if self.links.is_spent(link) && outlook.ranked().any(can_carry) {
+            Purse::Spent
+        } else if self.links.may_hedge(link) {
+            Purse::Open
+        } else {
+            Purse::Careful
+        }
     }
 
     fn collect_dues(&mut self) {

@@ -29,6 +29,7 @@
 //! - *lane*: what one link does for one upload; *attempt*: its name to the driver.
 //! - *window*: bytes that may be unacknowledged; *chunk*: the most that one request carries;
 //!   *block*: 16 KiB of the pool.
+//! - *account*: what a link has carried in the budget's month; *spent*: over its budget.
 //! - *ack*: the upstream returned an offset; *resent*: bytes that crossed twice; *hedged*: new
 //!   bytes carried by a link that was taken on suspicion.
 #![cfg_attr(not(test), no_std)]
@@ -37,6 +38,7 @@
 mod agent;
 mod backoff;
 pub mod base64;
+mod budget;
 mod class;
 mod dampening;
 mod delivery;
@@ -46,6 +48,7 @@ pub mod json;
 mod link;
 mod links;
 mod loss;
+pub mod memory;
 mod monitor;
 mod policy;
 mod pool;
@@ -66,6 +69,7 @@ pub use agent::{
     Wake,
 };
 pub use backoff::Backoff;
+pub use budget::{Account, OverBudget, Tariff};
 pub use class::Class;
 pub use health::{State, StateKind};
 pub use link::{LinkId, LinkSpec, LinkView, Observation};

@@ -1,6 +1,6 @@
 //! The words in which links are spoken of.
 
-use crate::{Class, Duration, Instant, StateKind};
+use crate::{Account, Class, Duration, Instant, StateKind, Tariff};
 
 /// A link's slot in the table, assigned by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +17,8 @@ pub struct LinkSpec {
     pub metric: u32,
     /// Whether its bytes cost.
     pub metered: bool,
+    /// How much, and how many of them.
+    pub tariff: Tariff,
 }
 
 /// Something seen of one link.
@@ -69,6 +71,12 @@ pub enum Observation {
     },
     /// A send failed: network or host unreachable, or network down.
     Unreachable,
+    /// What it carried in the month under way before it was there, or the month is a new one.
+    Account(Account),
+    /// So many bytes more, in both directions.
+    Carried(u64),
+    /// What a probe took of those, on the wire.
+    Probed(u32),
 }
 
 /// One link, for display and for those who build on the table.
@@ -98,4 +106,8 @@ pub struct LinkView {
     pub failures: u32,
     /// How many suspicions proved wrong.
     pub false_alarms: u32,
+    /// Bytes that it carried in the budget's month.
+    pub carried_bytes: u64,
+    /// Whether its budget is spent.
+    pub spent: bool,
 }

@@ -1,7 +1,8 @@
 //! The link table: every link's health, and the one that new work starts on.
 
 use crate::{
-    Duration, Evidence, Instant, LinkId, LinkPolicy, LinkView, Observation, Reason, State, Switch,
+    Account, Duration, Evidence, Instant, LinkId, LinkPolicy, LinkView, Observation, Reason, State,
+    Switch,
     monitor::Monitor,
     select::{self, Candidate},
 };
@@ -43,7 +44,7 @@ pub struct Links<const N: usize> {
     rested: Instant,
 }
 
-const _: () = assert!(size_of::<Links<4>>() <= 2048);
+const _: () = assert!(size_of::<Links<4>>() <= 2304);
 
 impl<const N: usize> Links<N> {
     /// A table without links. Equal seeds and observations give equal decisions.
@@ -161,6 +162,30 @@ impl<const N: usize> Links<N> {
         self.state(id).is_usable()
     }
 
+    /// Whether its budget is spent, so that it takes only what no other link can. Not if the
+    /// operator insists on it.
+    pub(crate) fn is_spent(&self, id: LinkId) -> bool {
+        self.candidate(id).is_some_and(|link| link.spent.is_some())
+    }
+
+    /// Whether an upload may be taken over to it on suspicion alone.
+    pub(crate) fn may_hedge(&self, id: LinkId) -> bool {
+        self.wanted == Some(id) || self.get(id).is_some_and(Monitor::may_hedge)
+    }
+
+    /// An upload that was taken over to it on suspicion moved so many bytes.
+    pub(crate) fn on_hedged(&mut self, id: LinkId, bytes: u64) {
+        if let Some(link) = self.links.get_mut(usize::from(id.0)) {
+            link.on_hedged(bytes);
+        }
+    }
+
+    /// What a link has carried in the budget's month: to be kept, and given back by
+    /// [`Observation::Account`] after a restart.
+    pub fn account(&self, now: Instant, id: LinkId) -> Account {
+        self.get(id).map(|link| link.account(now)).unwrap_or_default()
+    }
+
     /// Whether data in flight or a probe on it has been silent for too long.
     pub fn is_suspect(&self, id: LinkId) -> bool {
         matches!(self.state(id), State::Suspect { .. })
@@ -222,9 +247,10 @@ impl<const N: usize> Links<N> {
             (Some(active), Some(best)) => {
                 select::challenge(&active, &best, &self.policy, self.rested <= now)?
             }
-            (None, Some(_) | None) | (Some(_), None) => {
-                (Reason::InterfaceDown, self.state(active).lack()?)
-            }
+            (None, Some(_) | None) | (Some(_), None) => match self.state(active).lack() {
+                Some(lack) => (Reason::InterfaceDown, lack),
+                None => (Reason::Budget, self.get(active)?.spent()?),
+            },
         };
         Some((to, reason, evidence))
     }
@@ -261,7 +287,8 @@ impl<const N: usize> Links<N> {
     }
 
     fn candidate(&self, id: LinkId) -> Option<Candidate> {
-        self.get(id)?.candidate(id, self.active == Some(id), &self.policy)
+        let insisted = self.wanted == Some(id);
+        self.get(id)?.candidate(id, self.active == Some(id), insisted, &self.policy)
     }
 
     fn get(&self, id: LinkId) -> Option<&Monitor> {

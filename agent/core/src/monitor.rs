@@ -1,8 +1,9 @@
 //! Everything that follows for one link alone from what is observed of it.
 
 use crate::{
-    Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkPolicy, LinkSpec, LinkView,
-    Observation, State,
+    Account, Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkPolicy, LinkSpec,
+    LinkView, Observation, OverBudget, State, Tariff,
+    budget::Allowance,
     delivery::Delivery,
     health::Health,
     probe::{Pace, Prober},
@@ -18,9 +19,10 @@ pub(crate) struct Monitor {
     delivery: Delivery,
     quality: Quality,
     prober: Prober,
+    account: Account,
 }
 
-const _: () = assert!(size_of::<Monitor>() <= 448);
+const _: () = assert!(size_of::<Monitor>() <= 512);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -30,11 +32,13 @@ impl Monitor {
                 priority: u32::MAX,
                 metric: u32::MAX,
                 metered: false,
+                tariff: Tariff::FREE,
             },
             health: Health::new(),
             delivery: Delivery::new(),
             quality: Quality::new(),
             prober: Prober::new(),
+            account: Account::default(),
         }
     }
 
@@ -75,6 +79,14 @@ impl Monitor {
             }
             Observation::Segments { sent, lost } => self.quality.on_segments(now, sent, lost),
             Observation::Unreachable => self.fail(now, policy, Fault::Unreachable),
+            Observation::Account(account) => {
+                self.account = account;
+                self.prober.owe(now, account.owed);
+            }
+            Observation::Carried(bytes) => {
+                self.account.carried_bytes = self.account.carried_bytes.saturating_add(bytes);
+            }
+            Observation::Probed(bytes) => self.prober.on_cost(bytes, self.allowance(policy)),
         }
     }
 
@@ -164,13 +176,20 @@ impl Monitor {
             | State::HoldDown { .. }
             | State::Suppressed { .. } => None,
         };
+        let trouble = failed.max(alarm);
+        // Over its budget it costs only what can't be done without.
+        match (self.spent(), self.spec.tariff.over_budget) {
+            (Some(_), OverBudget::Refuse) => return None,
+            (Some(_), OverBudget::LastResort) if trouble.is_none() => return None,
+            (Some(_) | None, OverBudget::Refuse | OverBudget::LastResort) => {}
+        }
         let interval =
             if self.spec.metered { policy.probe_idle_metered } else { policy.probe_idle };
         self.prober.due(Pace {
             heard: self.health.heard(),
-            trouble: failed.max(alarm),
+            trouble,
             idle: interval.saturating_sub(policy.probe_timeout),
-            budget: self.budget(policy),
+            allowance: self.allowance(policy),
             seed,
         })
     }
@@ -181,12 +200,12 @@ impl Monitor {
 
     pub(crate) fn on_probe_sent(&mut self, now: Instant, policy: &LinkPolicy) {
         let deadline = now + self.delivery.rto(policy.probe_timeout);
-        self.prober.on_sent(now, deadline, self.budget(policy));
+        self.prober.on_sent(now, deadline, self.allowance(policy));
     }
 
     /// Has it probed soon, unless it was heard lately anyway.
     pub(crate) fn refresh(&mut self, now: Instant, policy: &LinkPolicy) {
-        let lately = now - policy.probe_idle;
+        let lately = now - if self.spec.metered { KEPT_ALIVE } else { policy.probe_idle };
         if self.state().is_usable() && self.health.heard() < Some(lately) {
             self.prober.want(now);
         }
@@ -201,25 +220,50 @@ impl Monitor {
         self.quality.on_left(now, policy, why);
     }
 
-    /// Its place among the others; `None` if it can't carry a packet.
+    /// It is the upload's that was taken over to it on suspicion.
+    pub(crate) fn on_hedged(&mut self, bytes: u64) {
+        self.account.hedged_bytes = self.account.hedged_bytes.saturating_add(bytes);
+    }
+
+    /// Whether it may be taken on suspicion alone.
+    pub(crate) fn may_hedge(&self) -> bool {
+        self.spec.tariff.may_hedge(&self.account)
+    }
+
+    /// What it has carried, if that is all that it may in a month.
+    pub(crate) fn spent(&self) -> Option<Evidence> {
+        let bytes = self.account.carried_bytes;
+        self.spec.tariff.is_spent(&self.account).then_some(Evidence::Spent { bytes })
+    }
+
+    /// What it has carried in the budget's month.
+    pub(crate) fn account(&self, now: Instant) -> Account {
+        Account { owed: self.prober.owed(now), ..self.account }
+    }
+
+    /// Its place among the others; `None` if it can't carry a packet, or must not. `insisted`: its
+    /// budget does not count, by the operator's word.
     pub(crate) fn candidate(
         &self,
         id: LinkId,
         is_active: bool,
+        insisted: bool,
         policy: &LinkPolicy,
     ) -> Option<Candidate> {
         let state = self.state();
         let degraded = self.quality.degraded();
-        let LinkSpec { priority, metric, .. } = self.spec;
-        let rank = Rank {
-            tier: Tier::of(state, is_active)?,
-            degraded: degraded.is_some(),
-            priority,
-            metric,
-            id,
+        let spent = self.spent().filter(|_| !insisted);
+        let LinkSpec { priority, metric, tariff, .. } = self.spec;
+        let tier = match (spent, tariff.over_budget) {
+            (Some(_), OverBudget::Refuse) => return None,
+            (Some(_), OverBudget::LastResort) => Tier::of(state, is_active)?.max(Tier::Spent),
+            (None, OverBudget::Refuse | OverBudget::LastResort) => Tier::of(state, is_active)?,
         };
+        let rank =
+            Rank { tier, degraded: degraded.is_some(), priority, cost: tariff.cost, metric, id };
         let is_proved = self.health.heard().is_some();
-        Some(Candidate { rank, state, is_proved, degraded, score: self.quality.score(policy) })
+        let score = self.quality.score(policy);
+        Some(Candidate { rank, state, is_proved, degraded, spent, score })
     }
 
     pub(crate) fn view(&self, policy: &LinkPolicy) -> LinkView {
@@ -238,6 +282,8 @@ impl Monitor {
             heard: self.health.heard(),
             failures: self.health.failures(),
             false_alarms: self.health.false_alarms(),
+            carried_bytes: self.account.carried_bytes,
+            spent: self.spent().is_some(),
         }
     }
 
@@ -298,8 +344,8 @@ impl Monitor {
         }
     }
 
-    fn budget(&self, policy: &LinkPolicy) -> Option<Duration> {
-        self.spec.metered.then(|| HOUR / policy.metered_probes_per_hour.max(1))
+    fn allowance(&self, policy: &LinkPolicy) -> Option<Allowance> {
+        self.spec.metered.then(|| self.spec.tariff.allowance(policy.metered_probe_bytes))
     }
 }
 
@@ -311,7 +357,9 @@ const PROBES_LOST: u8 = 3;
 /// path-MTU hole, or a middlebox that lost the connection.
 const STUCK: Duration = Duration::from_secs(5);
 
-const HOUR: Duration = Duration::from_secs(3600);
+/// A metered link that was heard within this is not asked for the sake of an upload that begins:
+/// servers keep a connection for a minute.
+const KEPT_ALIVE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ pub(crate) struct Rank {
     pub(crate) tier: Tier,
     pub(crate) degraded: bool,
     pub(crate) priority: u32,
+    pub(crate) cost: u32,
     pub(crate) metric: u32,
     /// So that no two are equal.
     pub(crate) id: LinkId,
@@ -24,6 +25,8 @@ pub(crate) enum Tier {
     Settling,
     HoldDown,
     Suppressed,
+    /// Its budget is spent: for what nothing else can carry.
+    Spent,
     Failed,
 }
 
@@ -56,6 +59,8 @@ pub(crate) struct Candidate {
     /// It delivered something since it came up.
     pub(crate) is_proved: bool,
     pub(crate) degraded: Option<Evidence>,
+    /// Its budget is.
+    pub(crate) spent: Option<Evidence>,
     pub(crate) score: u8,
 }
 
@@ -77,7 +82,7 @@ impl Candidate {
     }
 
     fn is_preferred_to(&self, other: &Self) -> bool {
-        let preference = |rank: Rank| (rank.priority, rank.metric, rank.id);
+        let preference = |rank: Rank| (rank.priority, rank.cost, rank.metric, rank.id);
         preference(self.rank) < preference(other.rank)
     }
 }
@@ -92,6 +97,12 @@ pub(crate) fn challenge(
 ) -> Option<(Reason, Evidence)> {
     if best.rank.id == active.rank.id {
         return None;
+    }
+    // It is the operator's money, whoever may switch otherwise.
+    if let Some(spent) = active.spent
+        && best.rank.tier < Tier::Spent
+    {
+        return Some((Reason::Budget, spent));
     }
     match active.state {
         State::Failed { fault, .. } => {

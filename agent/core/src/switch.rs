@@ -30,6 +30,8 @@ pub enum Reason {
     QualityDegradation,
     /// The old link is as good as it was; a preferred one is there.
     BetterAlternative,
+    /// The old link's budget is spent.
+    Budget,
     /// The operator wants it.
     Manual,
 }
@@ -43,6 +45,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::QualityDegradation => "quality_degradation",
             Self::BetterAlternative => "better_alternative",
+            Self::Budget => "budget",
             Self::Manual => "manual",
         }
     }
@@ -71,6 +74,11 @@ pub enum Evidence {
     },
     /// The link taken ranks higher.
     Outranked,
+    /// It has carried what it may in a month.
+    Spent {
+        /// In the month under way.
+        bytes: u64,
+    },
     /// The operator's word.
     Operator,
 }
@@ -96,6 +104,7 @@ impl Evidence {
             Self::Loss { .. } => "loss",
             Self::Latency { .. } => "latency",
             Self::Outranked => "outranked",
+            Self::Spent { .. } => "budget_spent",
             Self::Operator => "operator",
         }
     }

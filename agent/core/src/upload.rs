@@ -26,7 +26,7 @@ mod role;
 mod steer;
 
 pub(crate) use lane::Lane;
-pub(crate) use outlook::{Outlook, Standing};
+pub(crate) use outlook::{Outlook, Purse, Standing};
 pub(crate) use steer::Course;
 
 use crate::pool::Chain;
@@ -529,6 +529,19 @@ impl<const LINKS: usize> Upload<LINKS> {
     /// The link that carries it now, or did last.
     pub(crate) fn link(&self) -> Option<LinkId> {
         self.carrier.map(|(link, _)| link)
+    }
+
+    /// The link that was taken on suspicion, while that is open.
+    pub(crate) fn hedged_on(&self) -> Option<LinkId> {
+        match self.course {
+            Course::Hedged { new, .. } => Some(new),
+            Course::Seeking
+            | Course::Carried(_)
+            | Course::Doubted(_)
+            | Course::Returning { .. }
+            | Course::Ended(_)
+            | Course::Answering(_) => None,
+        }
     }
 
     /// The verdict, once there is one.

@@ -26,6 +26,9 @@ pub struct StreamInfo {
     pub sent_segments: u32,
     /// Bytes a second, as the transport last measured it; zero if not measured.
     pub delivery_rate: u64,
+    /// Bytes in both directions since the first packet, headers of TCP and IP and what was sent again
+    /// included: what a metered link is billed for. Zero if not counted.
+    pub carried_bytes: u64,
 }
 
 impl StreamInfo {
@@ -84,6 +87,12 @@ pub trait Transport: 'static {
     /// Handshakes so far; `None`: its streams are not encrypted.
     fn handshakes(&self) -> Option<Handshakes> {
         None
+    }
+
+    /// What streams have carried since the last call, by link: see
+    /// [`StreamInfo::carried_bytes`]. Nothing where nobody counts.
+    fn take_carried(&self) -> Vec<(String, u64)> {
+        Vec::new()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Connections to the upstream that are open and idle: what a switch does not have to wait for.
 
 use crate::hub::{Hub, LINKS};
-use baton_core::{Failure, LinkId, Observation};
+use baton_core::{Duration, Failure, Instant, LinkId, Observation};
 use baton_hal::{Error, ErrorKind, Stream, Transport};
 use core::cell::RefCell;
 use std::io::IoSlice;
@@ -12,7 +12,13 @@ const KEPT: usize = 2;
 
 /// Idle connections by link.
 pub(crate) struct Connections<T: Transport> {
-    idle: RefCell<[Vec<Rc<T::Stream>>; LINKS]>,
+    idle: RefCell<[Vec<Idle<T::Stream>>; LINKS]>,
+}
+
+/// A connection on which nothing is outstanding.
+struct Idle<S> {
+    stream: Rc<S>,
+    since: Instant,
 }
 
 impl<T: Transport> Default for Connections<T> {
@@ -23,36 +29,66 @@ impl<T: Transport> Default for Connections<T> {
 
 impl<T: Transport> Connections<T> {
     /// Keeps a connection on which nothing is outstanding.
-    pub(crate) fn keep(&self, link: LinkId, stream: Rc<T::Stream>) {
+    pub(crate) fn keep(&self, link: LinkId, stream: Rc<T::Stream>, since: Instant) {
         let idle = &mut self.idle.borrow_mut()[usize::from(link.0)];
         if idle.len() < KEPT {
-            idle.push(stream);
+            idle.push(Idle { stream, since });
         }
+    }
+
+    /// Closes those that nobody used since, in good order.
+    fn close_older(&self, link: LinkId, since: Instant) {
+        self.idle.borrow_mut()[usize::from(link.0)].retain(|idle| idle.since > since);
     }
 
     /// The link went away: what was open over it is of no use, and must not linger.
     pub(crate) fn forget(&self, link: LinkId) {
-        for stream in self.idle.borrow_mut()[usize::from(link.0)].drain(..) {
-            stream.abort();
+        for idle in self.idle.borrow_mut()[usize::from(link.0)].drain(..) {
+            idle.stream.abort();
         }
     }
 
     /// One that the upstream has not closed meanwhile.
-    fn take(&self, link: LinkId) -> Option<Rc<T::Stream>> {
+    pub(crate) fn take(&self, link: LinkId) -> Option<Rc<T::Stream>> {
         let idle = &mut self.idle.borrow_mut()[usize::from(link.0)];
         // Anything to read on an idle connection is its end, or an answer to nothing.
         // The oldest first: each is used in turn, so none is silent until a NAT forgets it.
-        core::iter::from_fn(|| (!idle.is_empty()).then(|| idle.remove(0)))
+        core::iter::from_fn(|| (!idle.is_empty()).then(|| idle.remove(0).stream))
             .find(|stream| matches!(stream.try_read(&mut [0]), Ok(None)))
     }
 }
 
+/// Closes what is open over metered links for nobody: the kernel keeps an idle connection alive with
+/// 104 bytes a minute, 4 MB a month.
+pub(crate) async fn tire<T: Transport + 'static>(hub: Rc<Hub<T>>) {
+    loop {
+        tokio::time::sleep(TIRES / 5).await;
+        if hub.core.borrow().uploads().next().is_some() {
+            continue;
+        }
+        let since = hub.clock.now() - TIRES;
+        for link in (0..LINKS as u8).map(LinkId) {
+            if hub.core.borrow().links().view(link).spec.metered {
+                hub.connections.close_older(link, since);
+            }
+        }
+    }
+}
+
+/// Before the first of those bytes.
+const TIRES: Duration = Duration::from_secs(50);
+
 impl<T: Transport + 'static> Hub<T> {
     /// An open connection over `link`: a kept one, else a new one.
     pub(crate) async fn connect(self: &Rc<Self>, link: LinkId) -> Result<Rc<T::Stream>, Failure> {
-        if let Some(stream) = self.connections.take(link) {
-            return Ok(stream);
+        match self.connections.take(link) {
+            Some(stream) => Ok(stream),
+            None => self.open(link).await,
         }
+    }
+
+    /// A new connection over `link`.
+    pub(crate) async fn open(self: &Rc<Self>, link: LinkId) -> Result<Rc<T::Stream>, Failure> {
         let Some(name) = self.link_name(link) else { return Err(Failure::Cut) };
         let timeout = self.settings.upstream.connect_timeout;
         let before = self.clock.now();

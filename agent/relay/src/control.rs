@@ -5,7 +5,7 @@ use crate::depot::Kept;
 use crate::hub::Hub;
 use crate::report;
 use baton_core::spool::Cause;
-use baton_core::{Duration, Event};
+use baton_core::Duration;
 use baton_hal::Transport;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -81,7 +81,7 @@ impl Drop for ControlSocket {
 }
 
 /// Answers callers until the future is dropped.
-pub(crate) async fn serve<T: Transport>(hub: Rc<Hub<T>>, socket: ControlSocket) {
+pub(crate) async fn serve<T: Transport + 'static>(hub: Rc<Hub<T>>, socket: ControlSocket) {
     loop {
         match socket.listener.accept().await {
             Ok((stream, _)) => {
@@ -95,7 +95,7 @@ pub(crate) async fn serve<T: Transport>(hub: Rc<Hub<T>>, socket: ControlSocket) 
     }
 }
 
-async fn caller<T: Transport>(hub: Rc<Hub<T>>, stream: UnixStream) {
+async fn caller<T: Transport + 'static>(hub: Rc<Hub<T>>, stream: UnixStream) {
     let mut connection = Connection::new(stream, PATIENCE);
     while let Ok(Incoming::Request) = connection.next().await {
         let head = connection.http().head();
@@ -123,7 +123,7 @@ async fn read_body(connection: &mut Connection<UnixStream>) -> Option<Vec<u8>> {
     }
 }
 
-async fn respond<T: Transport>(
+async fn respond<T: Transport + 'static>(
     hub: &Rc<Hub<T>>,
     method: &str,
     target: &str,
@@ -133,7 +133,7 @@ async fn respond<T: Transport>(
         ("GET", "/v1/status") => serde_json::to_string(&report::status(hub)),
         ("GET", "/v1/links") => serde_json::to_string(&report::links(hub)),
         ("GET", "/v1/uploads") => serde_json::to_string(&report::uploads(hub).await),
-        ("POST", "/v1/switch") => return switch(hub, body),
+        ("POST", "/v1/switch") => return switch(hub, body).await,
         ("POST", "/v1/uploads/retry") => return spooled(hub, body, Deed::Retry).await,
         ("POST", "/v1/uploads/drop") => return spooled(hub, body, Deed::Drop).await,
         _ => return (
@@ -200,7 +200,7 @@ struct Switch {
     link: String,
 }
 
-fn switch<T: Transport>(hub: &Rc<Hub<T>>, body: &[u8]) -> (u16, String) {
+async fn switch<T: Transport + 'static>(hub: &Rc<Hub<T>>, body: &[u8]) -> (u16, String) {
     let wanted = match serde_json::from_slice::<Switch>(body) {
         Ok(switch) => switch.link,
         Err(error) => return (400, serde_json::json!({ "error": format!("{error}: send {{\"link\": \"wlan0\"}} or \"auto\"") }).to_string()),
@@ -218,6 +218,6 @@ fn switch<T: Transport>(hub: &Rc<Hub<T>>, body: &[u8]) -> (u16, String) {
         },
     };
     tracing::info!(link = wanted, "manual override");
-    hub.feed(Event::Override(link));
+    hub.hold(link.map(|link| (link, wanted.as_str()))).await;
     (200, serde_json::json!({ "override": link.map(|_| wanted) }).to_string())
 }

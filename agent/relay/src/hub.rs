@@ -7,6 +7,7 @@ use crate::connections::Connections;
 use crate::depot::Depot;
 use crate::ingest::Sessions;
 use crate::lane::{self, LaneHandle, Order};
+use crate::memory::Memory;
 use crate::settings::{Rules, Settings};
 use crate::spool::Spool;
 use crate::transfer::{Body, Transfer};
@@ -72,6 +73,10 @@ pub(crate) struct Hub<T: Transport> {
     said: RefCell<Said>,
     /// Where LAN clients are served.
     pub(crate) listening: RefCell<Vec<SocketAddr>>,
+    /// What outlives a restart.
+    pub(crate) memory: RefCell<Memory>,
+    /// Held while that is written.
+    pub(crate) saving: tokio::sync::Mutex<()>,
     /// What this process lacks.
     pub(crate) warnings: RefCell<Vec<String>>,
     /// SIGTERM came: no new uploads.
@@ -94,6 +99,10 @@ impl<T: Transport + 'static> Hub<T> {
         seed: u64,
     ) -> Rc<Self> {
         let spool = Rc::new(Spool::new(settings.spool_dir.clone(), settings.spool_size));
+        let (memory, trouble) = Memory::recall(&settings.spool_dir);
+        if let Some(trouble) = &trouble {
+            tracing::warn!("{trouble}");
+        }
         let core = Box::new(Core::new(settings.rules.policy, seed));
         Rc::new(Self {
             clock: Clock::start(),
@@ -118,7 +127,9 @@ impl<T: Transport + 'static> Hub<T> {
             distrust: Default::default(),
             said: RefCell::default(),
             listening: RefCell::default(),
-            warnings: RefCell::default(),
+            memory: RefCell::new(memory),
+            saving: tokio::sync::Mutex::default(),
+            warnings: RefCell::new(trouble.into_iter().collect()),
             draining: Cell::new(false),
             requests: Cell::new(0),
             rules: RefCell::new(settings.rules.clone()),

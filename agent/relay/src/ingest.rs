@@ -175,4 +175,4 @@ impl<T: Transport> Hub<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -139,7 +139,7 @@ impl<T: Transport + 'static> Lane<T> {
     fn disconnect(&self, stream: Rc<T::Stream>, is_clean: bool) {
         self.gauge.stream.replace(None);
         if is_clean && self.hub.core.borrow().links().is_usable(self.link) {
-            self.hub.connections.keep(self.link, stream);
+            self.hub.connections.keep(self.link, stream, self.hub.clock.now());
         } else {
             stream.abort();
         }

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod arena;
+mod calendar;
 mod connection;
 mod connections;
 mod control;
@@ -21,6 +22,8 @@ mod depot;
 mod hub;
 mod ingest;
 mod lane;
+mod memory;
+mod meter;
 mod probe;
 mod report;
 mod run;

@@ -33,14 +33,22 @@ pub(crate) async fn run<T: Transport + 'static>(hub: Rc<Hub<T>>, link: LinkId) {
 async fn probe<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Option<Observation> {
     let mut question = hub.upstream.question();
     loop {
-        let stream = timeout(patience(hub, link), hub.connect(link)).await.ok()?.ok()?;
+        let kept = hub.connections.take(link);
+        // Of a new connection, all of it is the probe's.
+        let before = kept.as_deref().map_or(0, carried);
+        let stream = match kept {
+            Some(stream) => stream,
+            None => timeout(patience(hub, link), hub.open(link)).await.ok()?.ok()?,
+        };
         let asked = hub.clock.now();
         let answered = timeout(patience(hub, link), ask(hub, link, &stream, question)).await;
+        let cost = carried(&*stream).saturating_sub(before) + if before == 0 { CLOSING } else { 0 };
+        hub.observe(link, Observation::Probed(u32::try_from(cost).unwrap_or(u32::MAX)));
         let (by, is_reusable) = answered.ok()??;
         let rtt = hub.clock.now().saturating_since(asked);
         let heard = hub.upstream.hear(question, by);
         if is_reusable && heard != Heard::Stranger {
-            hub.connections.keep(link, stream);
+            hub.connections.keep(link, stream, hub.clock.now());
         }
         match heard {
             Heard::Upstream => return Some(Observation::ProbeAnswered { rtt }),
@@ -49,6 +57,13 @@ async fn probe<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Option
         }
     }
 }
+
+fn carried<S: Stream>(stream: &S) -> u64 {
+    stream.info().map_or(0, |info| info.carried_bytes)
+}
+
+/// What the end of a connection takes, which its last reader does not see: four bare segments.
+const CLOSING: u64 = 4 * 52;
 
 /// Longer than the deadline where round trips are: a late answer tells how long they are.
 pub(crate) fn patience<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId) -> Duration {

@@ -6,6 +6,7 @@ use crate::hub::{Hub, LINKS};
 use crate::transfer::Body;
 use baton_core::{BLOCK_SIZE, Class, Duration, Instant, LinkId};
 use baton_hal::Transport;
+use core::num::NonZeroU64;
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -83,6 +84,12 @@ pub(crate) struct Link {
     loss_pct: f64,
     score: u8,
     metered: bool,
+    /// Of a megabyte, in the operator's currency.
+    cost_per_mb: f64,
+    /// In both directions since the budget's month began.
+    carried_bytes: u64,
+    budget_bytes: Option<u64>,
+    over_budget: bool,
     /// Silence, with data in flight, that makes it suspect.
     suspicion_ms: f64,
     trouble: Option<String>,
@@ -109,7 +116,7 @@ pub(crate) struct Upload {
     reason: Option<String>,
 }
 
-pub(crate) fn status<T: Transport>(hub: &Rc<Hub<T>>) -> Status {
+pub(crate) fn status<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Status {
     let core = hub.core.borrow();
     let name = |link: Option<LinkId>| link.and_then(|link| hub.link_name(link));
     let spoken = hub.upstream.spoken();
@@ -129,7 +136,7 @@ pub(crate) fn status<T: Transport>(hub: &Rc<Hub<T>>) -> Status {
                 .map(|made| Handshakes { full: made.full, resumed: made.resumed }),
         },
         active_link: name(core.links().active()),
-        override_link: name(core.links().override_link()),
+        override_link: hub.memory.borrow().held().map(str::to_owned),
         uploads_active: core.uploads().count(),
         bytes_relayed: totals.acked_bytes,
         resent_bytes: totals.resent_bytes,
@@ -150,7 +157,7 @@ pub(crate) fn status<T: Transport>(hub: &Rc<Hub<T>>) -> Status {
             .collect(),
         pools: pools(&core),
         spool: spool::of(hub),
-        warnings: hub.warnings.borrow().clone(),
+        warnings: hub.warnings.borrow().iter().cloned().chain(hub.held_in_vain()).collect(),
     }
 }
 
@@ -193,6 +200,10 @@ pub(crate) fn links<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Link> {
                 loss_pct: f64::from(view.loss_ppm) / 10_000.0,
                 score: view.score,
                 metered: view.spec.metered,
+                cost_per_mb: f64::from(view.spec.tariff.cost) / 1000.0,
+                carried_bytes: view.carried_bytes,
+                budget_bytes: view.spec.tariff.budget_bytes.map(NonZeroU64::get),
+                over_budget: view.spent,
                 suspicion_ms: ms(view.threshold),
                 trouble: facts.trouble.clone().or_else(|| hub.distrust[index].borrow().clone()),
             })

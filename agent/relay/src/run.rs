@@ -1,9 +1,12 @@
 //! The agent from start to stop.
 
+use crate::connections;
 use crate::control::{self, ControlSocket};
 use crate::depot::{self, Depot};
 use crate::hub::{Hub, LINKS};
 use crate::ingest::{self, Origin};
+use crate::memory;
+use crate::meter::Metered;
 use crate::sampler;
 use crate::settings::{Rules, Settings};
 use baton_core::{Duration, Instant, LinkId, Observation};
@@ -46,8 +49,8 @@ where
     T: Transport + 'static,
 {
     let seats = Arc::new(Semaphore::new(usize::from(parts.settings.max_clients)));
-    let hub = Hub::new(parts.settings, parts.transport, parts.depot, parts.seed);
-    hub.warnings.replace(parts.warnings);
+    let hub = Hub::new(parts.settings, Metered::new(parts.transport), parts.depot, parts.seed);
+    hub.warnings.borrow_mut().extend(parts.warnings);
     hub.listening.replace(
         parts.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect(),
     );
@@ -80,10 +83,13 @@ where
         () = sampler::run(hub.clone()) => {}
         () = depot::deliver(hub.clone()) => {}
         () = hub.sweep_sessions() => {}
+        () = connections::tire(hub.clone()) => {}
+        () = memory::keep(hub.clone()) => {}
         () = control => {}
         () = follow_rules(&hub, parts.reload) => {}
         () = stop(&hub, shutdown) => {}
     }
+    hub.save().await;
 }
 
 /// Waits for the signal, then for the uploads that are open, and those that wait to be.
@@ -141,7 +147,7 @@ impl<T: Transport + 'static> Hub<T> {
         Some(LinkId(index as u8))
     }
 
-    fn on_facts(self: &Rc<Self>, facts: Facts) {
+    pub(crate) fn on_facts(self: &Rc<Self>, facts: Facts) {
         let replaced = self.find_link(&facts.name).filter(|link| {
             self.facts.borrow()[usize::from(link.0)]
                 .as_ref()
@@ -150,7 +156,8 @@ impl<T: Transport + 'static> Hub<T> {
         if replaced.is_some() {
             self.on_removed(&facts.name);
         }
-        let Some(link) = self.find_link(&facts.name).or_else(|| self.vacant_link()) else {
+        let known = self.find_link(&facts.name);
+        let Some(link) = known.or_else(|| self.vacant_link()) else {
             tracing::warn!(
                 link = facts.name,
                 "more than {LINKS} links: ignored; name it in [links] ignore"
@@ -178,6 +185,9 @@ impl<T: Transport + 'static> Hub<T> {
             sampler::sample(self);
         }
         self.observe(link, Observation::Appeared(spec));
+        if known.is_none() {
+            self.remind(link, &facts.name);
+        }
         self.observe(link, Observation::Facts { carrier, address, route });
     }
 
@@ -195,9 +205,10 @@ impl<T: Transport + 'static> Hub<T> {
         }
     }
 
-    fn on_removed(self: &Rc<Self>, name: &str) {
+    pub(crate) fn on_removed(self: &Rc<Self>, name: &str) {
         self.excess.borrow_mut().remove(name);
         if let Some(link) = self.find_link(name) {
+            self.note_leaving(link, name);
             self.observe(link, Observation::Vanished);
             self.connections.forget(link);
             self.facts.borrow_mut()[usize::from(link.0)] = None;

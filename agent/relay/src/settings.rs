@@ -46,6 +46,8 @@ pub struct Rules {
     pub secret: Option<Secret>,
     /// The links' configuration.
     pub link_spec: LinkSpecs,
+    /// On which day of a month a link's budget begins anew, by its name.
+    pub reset_day: Rc<dyn Fn(&str) -> u8>,
     /// What the core is given. The size of the pool is fixed at start.
     pub policy: Policy,
 }

@@ -1,17 +1,19 @@
 //! From the configuration to what the agent is given.
 
 use crate::failure::Failure;
-use baton_config::{Auth, Config, Mode, Protocol, Token, TypeFrom};
+use baton_config::{Auth, Config, Link, Mode, Protocol, Token, TypeFrom};
 use baton_core::spool::Eviction;
 use baton_core::token::Scheme;
 use baton_core::{
-    BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, Policy, UploadPolicy,
+    BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, OverBudget, Policy, Tariff,
+    UploadPolicy,
 };
 use baton_hal::Facts;
 use baton_hal_linux::{FileSegments, volatile};
 use baton_relay::{
     Depot, DepotOptions, Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings,
 };
+use core::num::NonZeroU64;
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use std::path::Path;
 use std::rc::Rc;
@@ -80,6 +82,7 @@ fn spool_size(config: &Config) -> u64 {
 pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
     let secret = config.security.load().map_err(|e| Failure::No(e.to_string()))?;
     let links = config.clone();
+    let said = config.links.clone();
     let extensions = config.uploads.allowed_extensions.clone();
     Ok(Rules {
         patience: config.timeouts.readtimeout,
@@ -101,6 +104,7 @@ pub(crate) fn rules(config: &Config) -> Result<Rules, Failure> {
         token_lifetime: TOKEN_LIFETIME,
         secret: secret.map(|secret| Secret::new(secret.as_bytes())),
         link_spec: Rc::new(move |facts| link_spec(&links, facts)),
+        reset_day: Rc::new(move |name| said.of(name).budget_reset_day.map_or(1, |day| day as u8)),
         policy: policy(config),
     })
 }
@@ -126,6 +130,19 @@ fn link_spec(config: &Config, facts: &Facts) -> LinkSpec {
         priority: config.priority(&facts.name, class),
         metric: facts.metric.unwrap_or(u32::MAX),
         metered: config.is_metered(&facts.name, class),
+        tariff: tariff(&config.links.of(&facts.name)),
+    }
+}
+
+fn tariff(link: &Link) -> Tariff {
+    Tariff {
+        cost: link.cost_per_mb.map_or(0, |cost| cost.0),
+        budget_bytes: link.monthly_budget.and_then(|budget| NonZeroU64::new(budget.0)),
+        probe_share: link.probe_share.map_or(Tariff::FREE.probe_share, |share| share as u8),
+        over_budget: match link.over_budget {
+            Some(baton_config::OverBudget::Refuse) => OverBudget::Refuse,
+            Some(baton_config::OverBudget::LastResort) | None => OverBudget::LastResort,
+        },
     }
 }
 

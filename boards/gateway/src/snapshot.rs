@@ -140,6 +140,12 @@ pub(crate) struct Link {
     pub(crate) score: Option<f64>,
     /// Whether its bytes cost money.
     pub(crate) metered: bool,
+    /// Bytes in both directions since the budget's month began.
+    pub(crate) carried_bytes: u64,
+    /// How many there may be.
+    pub(crate) budget_bytes: Option<u64>,
+    /// Whether there were.
+    pub(crate) over_budget: bool,
     /// Why it can't be used although it looks usable.
     pub(crate) trouble: Option<String>,
 }

@@ -4,7 +4,8 @@ use super::*;
 use crate::StateKind;
 use StateKind::{Absent, Down, Failed, Healthy, HoldDown, Settling, Suppressed, Suspect};
 
-const SPEC: LinkSpec = LinkSpec { class: Class::Lte, priority: 30, metric: 100, metered: false };
+const SPEC: LinkSpec =
+    LinkSpec { class: Class::Lte, priority: 30, metric: 100, metered: false, tariff: Tariff::FREE };
 const UP: Observation = Observation::Facts { carrier: true, address: true, route: true };
 const CUT: Observation = Observation::Facts { carrier: false, address: true, route: true };
 const RTT: Duration = Duration::from_millis(10);
@@ -382,7 +383,7 @@ fn a_slow_link_is_given_time_to_answer() {
 #[test]
 fn work_begins_with_a_probe_of_whoever_was_not_heard_lately() {
     let mut bench = Bench::in_state(Healthy);
-    bench.see(ANSWER).wait(10_000);
+    bench.see(ANSWER).wait(70_000);
     let due = |bench: &Bench| bench.link.probe_due(&bench.policy, None, 0);
     bench.link.spec.metered = true;
     assert!(due(&bench).unwrap() > bench.now);

@@ -2,6 +2,9 @@ use super::*;
 use proptest::prelude::*;
 
 const IDLE: Duration = Duration::from_secs(4);
+/// Of a link, in a month.
+const ALLOWED: u64 = 5 << 20;
+const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
 const T0: Instant = Instant::from_millis(1_000_000);
 
 fn ms(millis: u64) -> Duration {
@@ -9,7 +12,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn calm(heard: Option<Instant>) -> Pace {
-    Pace { heard, trouble: None, idle: IDLE, budget: None, seed: 1 }
+    Pace { heard, trouble: None, idle: IDLE, allowance: None, seed: 1 }
 }
 
 fn troubled(since: Instant) -> Pace {
@@ -25,7 +28,7 @@ fn unanswered(prober: &mut Prober, pace: Pace, span: Duration) -> Vec<Instant> {
         if now > T0 + span {
             break;
         }
-        prober.on_sent(now, now, pace.budget);
+        prober.on_sent(now, now, pace.allowance);
         prober.on_lost(pace.heard);
         sent.push(now);
     }
@@ -79,17 +82,65 @@ fn a_link_that_is_heard_all_the_time_needs_no_probe_in_trouble() {
     assert_eq!(prober.due(pace), Some(T0 + ms(700)));
 }
 
-#[test]
-fn a_metered_link_saves_up_thirty_probes_and_no_more() {
-    let budget = Duration::from_secs(30);
+/// Bytes that leave within a month if whatever is due does, each probe at `cost`.
+fn spent_in_a_month(pace: Pace, cost: u32) -> u64 {
     let mut prober = Prober::new();
-    let pace = Pace { budget: Some(budget), idle: ms(10), ..calm(None) };
+    let mut now = T0;
+    let mut bytes = 0;
+    while now < T0 + MONTH {
+        prober.on_sent(now, now, pace.allowance);
+        prober.on_cost(cost, pace.allowance);
+        prober.on_lost(pace.heard);
+        bytes += u64::from(cost);
+        now = now.max(prober.due(pace).unwrap());
+    }
+    bytes
+}
 
-    let sent = unanswered(&mut prober, pace, ms(300_000));
+#[test]
+fn whatever_a_probe_costs_a_month_of_trouble_stays_within_the_allowance() {
+    let allowance = Some(Allowance { monthly_bytes: ALLOWED });
 
-    assert_eq!(sent.len(), 30 + 10, "what was saved up, then two a minute");
+    for cost in [100, 1100, 5500, 60_000] {
+        let spent = spent_in_a_month(Pace { allowance, ..troubled(T0) }, cost);
+
+        assert!(spent <= ALLOWED + u64::from(cost), "{cost}: {spent}");
+        assert!(spent >= ALLOWED * 9 / 10, "{cost}: {spent}");
+    }
+}
+
+#[test]
+fn half_of_what_is_saved_up_is_left_for_trouble() {
+    let allowance = Some(Allowance { monthly_bytes: ALLOWED });
+    let greedy = Pace { allowance, idle: ms(10), ..calm(None) };
+    let mut prober = Prober::new();
+    prober.owe(T0, Duration::ZERO);
+
+    let calm_ones = unanswered(&mut prober, greedy, ms(60_000)).len();
+    let troubled_ones =
+        unanswered(&mut prober, Pace { idle: ms(10), allowance, ..troubled(T0) }, ms(60_000)).len();
+
+    let half = (ALLOWED / 9 / 2 / u64::from(FIRST_COST)) as usize;
+    assert!(
+        calm_ones.abs_diff(half) <= 1 && troubled_ones.abs_diff(half) <= 1,
+        "{calm_ones} {troubled_ones} {half}"
+    );
     prober.reset();
-    assert!(prober.due(pace).unwrap() > T0 + ms(300_000), "going down and up restores nothing");
+    assert!(prober.due(greedy).unwrap() > T0 + ms(120_000), "going down and up restores nothing");
+}
+
+#[test]
+fn what_was_spent_before_a_restart_is_owed_after_it() {
+    let allowance = Some(Allowance { monthly_bytes: ALLOWED });
+    let pace = Pace { allowance, ..troubled(T0) };
+    let mut prober = Prober::new();
+    unanswered(&mut prober, pace, MONTH);
+    let owed = prober.owed(T0);
+
+    let mut next = Prober::new();
+    next.owe(T0, owed);
+
+    assert!(next.due(pace).unwrap() > T0 + MONTH - BURST);
 }
 
 #[test]
@@ -147,11 +198,11 @@ proptest! {
             heard: heard.map(instant),
             trouble: trouble.map(instant),
             idle,
-            budget: Some(Duration::from_secs(3600)),
+            allowance: Some(Allowance { monthly_bytes: 1 << 20 }),
             seed,
         };
         let mut prober = Prober::new();
-        prober.on_sent(T0, T0, pace.budget);
+        prober.on_sent(T0, T0, pace.allowance);
         prober.on_answered();
         prober.due(pace);
     }

@@ -31,10 +31,11 @@ fn link(id: u8, state: State, is_active: bool, degraded: Option<Evidence>, score
         tier,
         degraded: degraded.is_some(),
         priority: u32::from(id),
+        cost: 0,
         metric: 0,
         id: LinkId(id),
     };
-    Candidate { rank, state, is_proved: true, degraded, score }
+    Candidate { rank, state, is_proved: true, degraded, spent: None, score }
 }
 
 fn active(id: u8, state: State) -> Candidate {
@@ -60,12 +61,19 @@ fn state_comes_before_quality_before_priority_before_metric() {
         Tier::Settling,
         Tier::HoldDown,
         Tier::Suppressed,
+        Tier::Spent,
         Tier::Failed,
     ];
     assert!(tiers.is_sorted());
 
-    let rank =
-        |tier, degraded, priority, metric| Rank { tier, degraded, priority, metric, id: LinkId(0) };
+    let rank = |tier, degraded, priority, metric| Rank {
+        tier,
+        degraded,
+        priority,
+        cost: 0,
+        metric,
+        id: LinkId(0),
+    };
     assert!(rank(Tier::Healthy, true, 9, 9) < rank(Tier::Suspect, false, 0, 0));
     assert!(rank(Tier::Healthy, false, 9, 9) < rank(Tier::Healthy, true, 0, 0));
     assert!(rank(Tier::Healthy, false, 1, 9) < rank(Tier::Healthy, false, 2, 0));

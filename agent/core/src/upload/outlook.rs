@@ -15,6 +15,17 @@ pub(crate) enum Standing {
     Sound,
 }
 
+/// How free an upload is to take a link, as far as money goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purse {
+    /// As it likes.
+    Open,
+    /// Not on suspicion alone: what is set aside for that is used up.
+    Careful,
+    /// Its budget is spent, and another link can carry.
+    Spent,
+}
+
 /// The links as an upload sees them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outlook<const LINKS: usize> {
@@ -24,6 +35,7 @@ pub(crate) struct Outlook<const LINKS: usize> {
     /// Whether suspicion alone may start asking.
     pub(crate) hedge: bool,
     pub(crate) standing: [Standing; LINKS],
+    pub(crate) purse: [Purse; LINKS],
     /// When an answer over the link is overdue.
     pub(crate) patience: [Duration; LINKS],
     /// When the upstream itself must have answered.
@@ -52,6 +64,26 @@ impl<const LINKS: usize> Outlook<LINKS> {
         self.standing[usize::from(link.0)]
     }
 
+    /// Whether something new may begin on it.
+    pub(crate) fn may_take(&self, link: LinkId) -> bool {
+        !self.is_lost(link) && !self.is_spent(link)
+    }
+
+    /// Whether its budget is spent, and another link can carry.
+    pub(crate) fn is_spent(&self, link: LinkId) -> bool {
+        self.purse[usize::from(link.0)] == Purse::Spent
+    }
+
+    /// Whether it may be taken while the link before it is only suspected.
+    pub(crate) fn is_standby(&self, link: LinkId) -> bool {
+        self.standing(link) == Standing::Sound && self.may_hedge(link)
+    }
+
+    /// Whether it may be asked on suspicion alone, as far as money goes.
+    pub(crate) fn may_hedge(&self, link: LinkId) -> bool {
+        self.purse[usize::from(link.0)] == Purse::Open
+    }
+
     pub(crate) fn is_suspect(&self, link: LinkId) -> bool {
         self.standing(link) == Standing::Suspect
     }
@@ -66,6 +98,6 @@ impl<const LINKS: usize> Outlook<LINKS> {
     }
 
     pub(crate) fn has_standby(&self, than: LinkId) -> bool {
-        self.ranked().any(|link| link != than && self.standing(link) == Standing::Sound)
+        self.ranked().any(|link| link != than && self.is_standby(link))
     }
 }

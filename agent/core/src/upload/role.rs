@@ -15,7 +15,7 @@ enum Role {
 
 impl<const LINKS: usize> Upload<LINKS> {
     fn role(&self, link: LinkId, outlook: &Outlook<LINKS>) -> Role {
-        let usable = outlook.standing(link) != Standing::Gone;
+        let usable = outlook.standing(link) != Standing::Gone && !outlook.is_spent(link);
         match self.course {
             Course::Seeking if !usable || self.spec.resume == Resume::Replay => Role::Nothing,
             Course::Seeking if !self.created => self.scout(link, outlook, Role::Create),
@@ -25,7 +25,7 @@ impl<const LINKS: usize> Upload<LINKS> {
             Course::Seeking => Role::Ask,
             Course::Carried(carrier) if carrier == link => Role::Carry,
             Course::Doubted(old) if old == link => Role::Carry,
-            Course::Doubted(_) if usable => Role::Ask,
+            Course::Doubted(_) if usable && outlook.may_hedge(link) => Role::Ask,
             Course::Hedged { new, .. } if new == link => Role::Carry,
             Course::Hedged { old, .. } if old == link => Role::Hold,
             Course::Returning { from, .. } if from == link => Role::Hold,

@@ -67,7 +67,7 @@ impl<const LINKS: usize> Upload<LINKS> {
 
     fn seek(&mut self, outlook: &Outlook<LINKS>) -> Course {
         if self.spec.resume != Resume::Replay {
-            return match self.best_answer(outlook, |link| !outlook.is_lost(link)) {
+            return match self.best_answer(outlook, |link| outlook.may_take(link)) {
                 Some(link) => Course::Carried(link),
                 None => Course::Seeking,
             };
@@ -85,7 +85,7 @@ impl<const LINKS: usize> Upload<LINKS> {
         // One whose tries are cut rests longer each time: meanwhile the next has a turn.
         let rested = outlook
             .ranked()
-            .find(|link| !outlook.is_lost(*link) && self.lane(*link).is_rested(outlook.now));
+            .find(|link| outlook.may_take(*link) && self.lane(*link).is_rested(outlook.now));
         match rested {
             Some(link) => {
                 *self.lane(link) = Lane::Ready { attempt: self.fresh(), offset: 0 };
@@ -100,7 +100,9 @@ impl<const LINKS: usize> Upload<LINKS> {
             return self.leave(outlook);
         }
         if self.spec.resume == Resume::Replay {
-            return self.course;
+            // To begin again elsewhere costs time; to go on here costs money that is not there.
+            let moves = outlook.is_spent(link) && self.spec.replayable;
+            return if moves { self.leave(outlook) } else { self.course };
         }
         if outlook.is_suspect(link) {
             return if self.may_doubt(link, outlook) { Course::Doubted(link) } else { self.course };
@@ -130,7 +132,7 @@ impl<const LINKS: usize> Upload<LINKS> {
         if !outlook.is_suspect(old) {
             return Course::Carried(old);
         }
-        let is_better = |link| link != old && outlook.standing(link) == Standing::Sound;
+        let is_better = |link| link != old && outlook.is_standby(link);
         match self.best_answer(outlook, is_better) {
             Some(new) => Course::Hedged { old, new },
             None => self.course,

@@ -124,6 +124,7 @@ fn outlook<const LINKS: usize>() -> Outlook<LINKS> {
         hold: Duration::from_secs(300),
         hedge: true,
         standing: [Standing::Sound; LINKS],
+        purse: [Purse::Open; LINKS],
         patience: [Duration::from_secs(1); LINKS],
         timeout: [Duration::from_secs(30); LINKS],
         order: core::array::from_fn(|slot| LinkId(slot as u8)),

@@ -8,7 +8,7 @@ use crate::upstream::{Answerer, Question};
 use baton_core::spool::Urgency;
 use baton_core::token::Scheme;
 use baton_core::{
-    Class, ClassLimits, Duration, LinkId, LinkPolicy, LinkSpec, Observation, Policy, UploadPolicy,
+    Class, ClassLimits, Duration, LinkId, LinkPolicy, LinkSpec, Observation, Policy, Tariff, UploadPolicy,
 };
 use baton_hal::fake::{Fake, FakeStream, FakeTransport};
 use baton_hal::{Facts, Stream};
@@ -281,10 +281,10 @@ fn facts() -> Facts {
 }
 
 fn spec() -> LinkSpec {
-    LinkSpec { class: Class::Ethernet, priority: 10, metric: 100, metered: false }
+    LinkSpec { class: Class::Ethernet, priority: 10, metric: 100, metered: false, tariff: Tariff::FREE }
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let limits = ClassLimits {
         window_bytes: WINDOW as u32,
         chunk_bytes: WINDOW as u32,
@@ -305,6 +305,7 @@ fn settings() -> Settings {
             token_lifetime: Duration::from_secs(60),
             secret: Some(Secret::new(b"secret")),
             link_spec: Rc::new(|_| spec()),
+            reset_day: Rc::new(|_| 1),
             policy: Policy {
                 links: LinkPolicy::DEFAULT,
                 uploads: UploadPolicy::default(),

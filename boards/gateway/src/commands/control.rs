@@ -81,6 +81,7 @@ fn status_text(status: Status) -> String {
     let up = span(Duration::from_secs_f64(status.uptime_s.clamp(0.0, 1e9)));
     let active = status.active_link.as_deref().unwrap_or("none");
     let chosen = match &status.manual {
+        // Where it is not there, a warning says so.
         Some(link) => format!("held on {link} by hand: `baton switch auto` ends it"),
         None => "chosen by the agent".to_owned(),
     };
@@ -169,8 +170,7 @@ fn links_text(links: &[Link]) -> String {
     let mut table =
         Table::new(["", "LINK", "CLASS", "STATE", ">RTT", ">LOSS", ">SCORE", "ADDRESS", "NOTES"]);
     for link in links {
-        let metered = link.metered.then_some("metered");
-        let notes: Vec<&str> = metered.into_iter().chain(link.trouble.as_deref()).collect();
+        let notes: Vec<String> = money(link).into_iter().chain(link.trouble.clone()).collect();
         table.row([
             if link.active { "▶" } else { " " }.to_owned(),
             link.name.clone(),
@@ -184,6 +184,18 @@ fn links_text(links: &[Link]) -> String {
         ]);
     }
     table.finish()
+}
+
+/// What a link costs, as far as there is something to say.
+fn money(link: &Link) -> Option<String> {
+    let used = size(link.carried_bytes);
+    match link.budget_bytes {
+        Some(budget) if link.over_budget => {
+            Some(format!("over budget: {used} of {}", size(budget)))
+        }
+        Some(budget) => Some(format!("{used} of {} this month", size(budget))),
+        None => link.metered.then(|| "metered".to_owned()),
+    }
 }
 
 fn uploads_text(uploads: &[Upload]) -> String {

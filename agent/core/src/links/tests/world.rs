@@ -1,7 +1,7 @@
 //! A small world: wires that deliver, stall or lie, and an upload on the active link.
 
 use super::super::*;
-use crate::{Class, LinkSpec, StateKind};
+use crate::{Class, LinkSpec, OverBudget, StateKind, Tariff};
 
 pub(super) const ETH: LinkId = LinkId(0);
 pub(super) const WIFI: LinkId = LinkId(1);
@@ -13,7 +13,13 @@ pub(super) const CUT: Observation =
 
 pub(super) fn spec(id: LinkId, metered: bool) -> LinkSpec {
     let priority = 10 * (u32::from(id.0) + 1);
-    LinkSpec { class: Class::ALL[usize::from(id.0)], priority, metric: 100, metered }
+    LinkSpec {
+        class: Class::ALL[usize::from(id.0)],
+        priority,
+        metric: 100,
+        metered,
+        tariff: Tariff::FREE,
+    }
 }
 
 pub(super) fn ms(millis: u64) -> Duration {
@@ -157,8 +163,12 @@ impl World {
 /// What holds whatever was observed, once probes and switches are drained.
 pub(super) fn assert_sane<const N: usize>(table: &Links<N>, now: Instant) {
     let ranked: Vec<LinkId> = table.ranked().collect();
-    let mut usable: Vec<LinkId> =
-        (0..N as u8).map(LinkId).filter(|id| table.is_usable(*id)).collect();
+    let is_refused =
+        |view: &LinkView| view.spent && view.spec.tariff.over_budget == OverBudget::Refuse;
+    let mut usable: Vec<LinkId> = (0..N as u8)
+        .map(LinkId)
+        .filter(|id| table.is_usable(*id) && !is_refused(&table.view(*id)))
+        .collect();
     assert_eq!(
         table.active(),
         ranked.first().copied(),
@@ -173,7 +183,7 @@ pub(super) fn assert_sane<const N: usize>(table: &Links<N>, now: Instant) {
         let is_active = table.active() == Some(*id);
         (
             !is_active,
-            promise(table.state(*id)),
+            promise(table.state(*id)).max(if view.spent { 5 } else { 0 }),
             view.degraded,
             view.spec.priority,
             view.spec.metric,
@@ -194,7 +204,8 @@ pub(super) fn promise(state: State) -> u8 {
         State::Settling { .. } => 2,
         State::HoldDown { .. } | State::Suspect { .. } => 3,
         State::Suppressed { .. } => 4,
-        State::Failed { .. } => 5,
+        // 5: its budget is spent.
+        State::Failed { .. } => 6,
         State::Absent | State::Down { .. } => unreachable!("not usable"),
     }
 }
