@@ -144,6 +144,28 @@ choice! {
     Trace = "trace",
 }
 
+choice! {
+    /// How what is on its way at once is fitted to a link.
+    Algorithm, "takes predictive, adaptive or fixed",
+    /// By what is to be expected of client and link.
+    Predictive = "predictive",
+    /// By what is measured of the upload.
+    Adaptive = "adaptive",
+    /// Not at all.
+    Fixed = "fixed",
+}
+
+choice! {
+    /// How soon the last upload outweighs those before.
+    Speed, "takes slow, medium or fast",
+    /// A mean of 64.
+    Slow = "slow",
+    /// A mean of 16.
+    Medium = "medium",
+    /// A mean of 4.
+    Fast = "fast",
+}
+
 /// The most one upstream request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkSize {

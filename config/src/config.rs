@@ -1,8 +1,8 @@
 //! The whole configuration.
 
 use crate::keys::{
-    Control, Deduplication, Downloads, Handoff, Logging, NetworkResilience, Relay, Security,
-    Server, Timeouts, Uploads, Upstream,
+    ClientOptimization, Control, Deduplication, Downloads, Handoff, Logging, Monitoring,
+    NetworkResilience, Performance, Relay, Security, Server, Timeouts, Uploads, Upstream,
 };
 use crate::setting::Setting;
 use crate::value::Value;
@@ -31,6 +31,12 @@ pub struct Config {
     pub handoff: Handoff,
     /// What is taken, and in what portions it is sent.
     pub uploads: Uploads,
+    /// What is remembered of clients.
+    pub performance: Performance,
+    /// What is made of it.
+    pub client_optimization: ClientOptimization,
+    /// How long is remembered.
+    pub monitoring: Monitoring,
     /// What is fetched from the upstream.
     pub downloads: Downloads,
     /// How long silence is borne.
@@ -115,6 +121,9 @@ impl Config {
             classes: Classes::read(values),
             handoff: Handoff::read(values, ""),
             uploads: Uploads::read(values, ""),
+            performance: Performance::read(values, ""),
+            client_optimization: ClientOptimization::read(values, ""),
+            monitoring: Monitoring::read(values, ""),
             downloads: Downloads::read(values, ""),
             timeouts: Timeouts::read(values, ""),
             logging: Logging::read(values, ""),

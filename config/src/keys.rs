@@ -1,6 +1,8 @@
 //! The keys that act, section by section. The help of a key is the doc of its field.
 
-use crate::choice::{Auth, ChunkSize, Eviction, Level, Mode, Protocol, Sync, Token, TypeFrom};
+use crate::choice::{
+    Algorithm, Auth, ChunkSize, Eviction, Level, Mode, Protocol, Speed, Sync, Token, TypeFrom,
+};
 use crate::config::Values;
 use crate::setting::Setting;
 use crate::table::Key;
@@ -172,6 +174,10 @@ section! {
         allowed_extensions: Extensions = "*";
         /// The most one request carries: `adaptive` as the link's class has it, or a size.
         chunk_size: ChunkSize = "adaptive", "64KB" to "1GB" of Bytes;
+        /// How what is on its way at once is fitted to what a link delivers, within its class: `predictive`
+        /// starts from what the client had before and leans on the trend, `adaptive` goes by this upload
+        /// alone, `fixed` always uses the class's sizes.
+        chunk_adaptation_algorithm: Algorithm = "predictive";
         /// `adaptive` lets one request carry at least as much; a server that is to acknowledge more often
         /// is sent less at once.
         min_chunk_size: Bytes = "256KB", "16KB" to "1GB" of Bytes;
@@ -180,6 +186,41 @@ section! {
         /// How long an unfinished upload waits for its client to come back and resume it; from
         /// 30 seconds on it gives way to another that finds no place.
         sessiontimeout: Duration = "1h", "1s" to "24h" of Duration;
+    }
+}
+
+section! {
+    /// `[performance]`: what is remembered of clients.
+    #[derive(Copy)]
+    Performance in "performance" {
+        /// Remember of each client what its uploads came to, by link.
+        client_profiling: bool = "true";
+        /// How long after its last upload a new one starts from that.
+        profile_persistence_duration: Duration = "24h", "1m" to "365d" of Duration;
+        /// Uploads that a mean spans at most.
+        performance_history_samples: u32 = "100", "1" to "1000" of u32;
+    }
+}
+
+section! {
+    /// `[client_optimization]`: what is made of it.
+    #[derive(Copy)]
+    ClientOptimization in "client_optimization" {
+        /// Start an upload from what its client had before.
+        enabled: bool = "true";
+        /// Learn from new uploads; off, what is known stays as it is.
+        learning_enabled: bool = "true";
+        /// Uploads that a mean spans: `slow` 64, `medium` 16, `fast` 4.
+        adaptation_speed: Speed = "medium";
+    }
+}
+
+section! {
+    /// `[monitoring]`: how long is remembered.
+    #[derive(Copy)]
+    Monitoring in "monitoring" {
+        /// How long a client that does not come back is remembered.
+        client_profile_retention: Duration = "30d", "1h" to "36500d" of Duration;
     }
 }
 

@@ -33,14 +33,15 @@ mod url;
 mod value;
 
 pub use choice::{
-    Auth, ChunkSize, Eviction, Level, Mode, OverBudget, Protocol, Sync, Token, TypeFrom,
+    Algorithm, Auth, ChunkSize, Eviction, Level, Mode, OverBudget, Protocol, Speed, Sync, Token,
+    TypeFrom,
 };
 pub use classes::{ClassSettings, Classes};
 pub use config::Config;
 pub use default_file::default_file;
 pub use keys::{
-    Control, Extensions, Handoff, Logging, NetworkResilience, Relay, Security, Server, Timeouts,
-    Uploads, Upstream,
+    ClientOptimization, Control, Extensions, Handoff, Logging, Monitoring, NetworkResilience,
+    Performance, Relay, Security, Server, Timeouts, Uploads, Upstream,
 };
 pub use links::{Link, Links};
 pub use pattern::Pattern;

@@ -10,7 +10,7 @@
 
 use crate::setting::Setting;
 use crate::table::Key;
-use crate::{Bytes, Permille, Ppm};
+use crate::{Permille, Ppm};
 use baton_core::Duration;
 
 /// Rows: a word of the list above, a key, its type and value, and what is said of it.
@@ -43,10 +43,7 @@ pub(crate) const KEYS: &[Key] = rows! {
         never max_buffer_size, POOL;
         never buffer_optimization_interval, POOL;
         never initial_buffer_size, POOL;
-        not_yet client_profiling: bool = "true", PROFILES;
-        not_yet profile_persistence_duration: Duration = "24h", PROFILES;
-        not_yet connection_type_detection: bool = "true", PROFILES;
-        not_yet performance_history_samples: u32 = "100", PROFILES;
+        never connection_type_detection, BY_DEEDS;
         never max_memory_usage, POOL;
         never gc_optimization, "there is no garbage collector: use relay.pool_size";
         always buffer_pool_preallocation: bool = "true", "all memory is set aside at start";
@@ -57,8 +54,6 @@ pub(crate) const KEYS: &[Key] = rows! {
         always resumable_uploads_enabled: bool = "true",
             "`upstream.protocol = \"put\"` replays instead";
         not_yet maxretries: u32 = "3", "an upload is tried until `relay.hold` is over";
-        not_yet chunk_adaptation_algorithm: String = "predictive",
-            "`chunk_size = \"adaptive\"` goes by the link's class";
         not_yet concurrent_chunk_uploads: u32 = "3", "one upload's chunks go one after the other";
         never upload_acceleration, "there is no slower way to choose: use upstream.protocol";
         always network_aware_chunking: bool = "true",
@@ -157,49 +152,46 @@ pub(crate) const KEYS: &[Key] = rows! {
         never handoff_timeout, "a switch takes no time of its own: use upstream.connect_timeout";
     }
     "client_optimization" {
-        not_yet enabled: bool = "true", PROFILES;
-        not_yet learning_enabled: bool = "true", PROFILES;
-        not_yet adaptation_speed: String = "medium", PROFILES;
-        not_yet user_agent_analysis: bool = "true", PROFILES;
-        not_yet connection_fingerprinting: bool = "true", PROFILES;
-        not_yet performance_classification: bool = "true", PROFILES;
+        never user_agent_analysis, BY_DEEDS;
+        never connection_fingerprinting, BY_DEEDS;
+        never performance_classification, BY_DEEDS;
     }
     "client_optimization.strategy_mobile" {
-        not_yet buffer_size: Bytes = "32KB", PROFILES;
-        not_yet chunk_size: Bytes = "512KB", PROFILES;
-        not_yet retry_multiplier: Permille = "1.5", PROFILES;
-        not_yet timeout_multiplier: Permille = "2.0", PROFILES;
+        never buffer_size, BY_DEEDS;
+        never chunk_size, BY_DEEDS;
+        never retry_multiplier, RETRIES;
+        never timeout_multiplier, "timeouts are the link's: use network_interfaces.CLASS.timeout_multiplier";
     }
     "client_optimization.strategy_desktop" {
-        not_yet buffer_size: Bytes = "128KB", PROFILES;
-        not_yet chunk_size: Bytes = "2MB", PROFILES;
-        not_yet retry_multiplier: Permille = "1.0", PROFILES;
-        not_yet timeout_multiplier: Permille = "1.0", PROFILES;
+        never buffer_size, BY_DEEDS;
+        never chunk_size, BY_DEEDS;
+        never retry_multiplier, RETRIES;
+        never timeout_multiplier, "timeouts are the link's: use network_interfaces.CLASS.timeout_multiplier";
     }
     "client_optimization.strategy_server" {
-        not_yet buffer_size: Bytes = "512KB", PROFILES;
-        not_yet chunk_size: Bytes = "10MB", PROFILES;
-        not_yet retry_multiplier: Permille = "0.5", PROFILES;
-        not_yet timeout_multiplier: Permille = "0.5", PROFILES;
+        never buffer_size, BY_DEEDS;
+        never chunk_size, BY_DEEDS;
+        never retry_multiplier, RETRIES;
+        never timeout_multiplier, "timeouts are the link's: use network_interfaces.CLASS.timeout_multiplier";
     }
     "client_network_support" {
-        not_yet session_based_tracking: bool = "true", PROFILES;
-        not_yet allow_ip_changes: bool = "true", PROFILES;
-        not_yet session_migration_timeout: Duration = "5m", PROFILES;
-        not_yet max_ip_changes_per_session: u32 = "10", PROFILES;
-        not_yet client_connection_detection: bool = "true", PROFILES;
-        not_yet adapt_to_client_network: bool = "true", PROFILES;
+        always session_based_tracking: bool = "true", SESSIONS;
+        always allow_ip_changes: bool = "true", SESSIONS;
+        never session_migration_timeout, "use uploads.sessiontimeout";
+        never max_ip_changes_per_session, "an address proves nothing: whoever has the URL goes on";
+        never client_connection_detection, BY_DEEDS;
+        never adapt_to_client_network, "use client_optimization.enabled";
     }
     "monitoring" {
         not_yet detailed_metrics: bool = "true", METRICS;
         not_yet performance_tracking: bool = "true", METRICS;
-        not_yet client_analytics: bool = "true", PROFILES;
+        always client_analytics: bool = "true",
+            "`baton status` lists what is known; performance.client_profiling = false learns nothing";
         never realtime_interval, HISTORY;
         never aggregate_interval, HISTORY;
         never summary_interval, HISTORY;
         never metrics_retention, HISTORY;
         never performance_history, HISTORY;
-        not_yet client_profile_retention: Duration = "30d", PROFILES;
     }
     "experimental" {
         never http3_support, HTTP;
@@ -243,7 +235,10 @@ pub(crate) const KEYS: &[Key] = rows! {
 const PREDICTION: &str = "links are judged by what they do, not by what is predicted of them";
 const SCORES: &str =
     "links have no quality score yet: network_resilience.switch_threshold_* decide";
-const PROFILES: &str = "clients are treated alike; there are no profiles of them";
+const BY_DEEDS: &str =
+    "a client is known by what its uploads did, not by what it seems: use client_optimization";
+const RETRIES: &str = "tries go by what the upstream does: use relay.hold";
+const SESSIONS: &str = "an upload is resumed by its URL, from whatever address";
 const JWT: &str = "tokens are v, v2, token and v3";
 const METRICS: &str = "there is no metrics page; `baton status --json` has the figures";
 const POOL: &str =

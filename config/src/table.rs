@@ -2,8 +2,8 @@
 
 use crate::classes::Classes;
 use crate::keys::{
-    Control, Deduplication, Downloads, Handoff, Logging, NetworkResilience, Relay, Security,
-    Server, Timeouts, Uploads, Upstream,
+    ClientOptimization, Control, Deduplication, Downloads, Handoff, Logging, Monitoring,
+    NetworkResilience, Performance, Relay, Security, Server, Timeouts, Uploads, Upstream,
 };
 use crate::links::{Link, Links};
 use crate::others;
@@ -180,6 +180,9 @@ const TABLE: &[&[Key]] = &[
     Classes::KEYS,
     Handoff::KEYS,
     Uploads::KEYS,
+    Performance::KEYS,
+    ClientOptimization::KEYS,
+    Monitoring::KEYS,
     Downloads::KEYS,
     Timeouts::KEYS,
     Logging::KEYS,

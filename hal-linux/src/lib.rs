@@ -14,6 +14,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod links;
+mod neighbour;
 mod netlink;
 mod network;
 mod resolve;
@@ -26,6 +27,7 @@ pub use arrival::arrival;
 pub use capabilities::{Capability, capabilities};
 pub use class::{Interface, classify};
 pub use links::{LinksError, LinksOptions, NetlinkLinks};
+pub use neighbour::mac_of;
 pub use network::{Family, Network};
 pub use resolve::ResolveOptions;
 pub use spool::{FileSegment, FileSegments, SegmentError, volatile};

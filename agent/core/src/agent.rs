@@ -1,11 +1,15 @@
 //! The whole of the decisions: links, uploads and pool, behind four verbs.
 
+mod clients;
+mod outlook;
+
 use crate::links::{Links, Wake as LinkWake};
 use crate::pool::{BLOCK_SIZE, BlockId, Pool};
-use crate::upload::{Outlook, Purse, Standing, Upload};
+use crate::profile::Profiles;
+use crate::upload::Upload;
 use crate::{
-    Attempt, Class, Dues, Duration, Instant, LinkId, LinkPolicy, Observation, Outcome, StateKind,
-    Switch, UploadId, UploadPolicy, UploadSpec, Verdict,
+    Adaptation, Attempt, Class, ClientPolicy, Dues, Duration, Instant, LinkId, LinkPolicy,
+    Observation, Outcome, Switch, UploadId, UploadPolicy, UploadSpec, Verdict,
 };
 
 /// Something the outside world observed, or a client or an attempt did.
@@ -154,6 +158,10 @@ pub struct Policy {
     pub links: LinkPolicy,
     /// Of uploads.
     pub uploads: UploadPolicy,
+    /// How what one upload may use is fitted to its link.
+    pub adaptation: Adaptation,
+    /// What is made of clients' history.
+    pub clients: ClientPolicy,
     /// By [`Class::index`].
     pub classes: [ClassLimits; Class::ALL.len()],
     /// Blocks in the arena.
@@ -204,13 +212,19 @@ pub struct UploadView {
 /// How many [`SwitchRecord`]s are kept.
 pub const SWITCHES_KEPT: usize = 16;
 
-/// Decides for at most `LINKS` links, `UPLOADS` uploads and `BLOCKS` blocks.
+/// Decides for at most `LINKS` links, `UPLOADS` uploads and `BLOCKS` blocks, and knows `CLIENTS` clients.
 #[derive(Debug)]
-pub struct Agent<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> {
+pub struct Agent<
+    const LINKS: usize,
+    const UPLOADS: usize,
+    const BLOCKS: usize,
+    const CLIENTS: usize = 16,
+> {
     links: Links<LINKS>,
     uploads: [Option<Upload<LINKS>>; UPLOADS],
     generations: [u16; UPLOADS],
     pool: Pool<BLOCKS>,
+    profiles: Profiles<CLIENTS>,
     policy: Policy,
     seed: u64,
     switches: [Option<SwitchRecord>; SWITCHES_KEPT],
@@ -219,7 +233,9 @@ pub struct Agent<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> 
     ledger: [Dues; LINKS],
 }
 
-impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS, UPLOADS, BLOCKS> {
+impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENTS: usize>
+    Agent<LINKS, UPLOADS, BLOCKS, CLIENTS>
+{
     /// An agent that knows no link yet. Equal seeds and events give equal actions.
     pub fn new(policy: Policy, seed: u64) -> Self {
         const { assert!(LINKS > 0 && LINKS <= u8::MAX as usize && UPLOADS <= u8::MAX as usize) };
@@ -228,6 +244,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
             uploads: [const { None }; UPLOADS],
             generations: [0; UPLOADS],
             pool: Pool::new(policy.pool_blocks, policy.classes.map(|class| class.budget_blocks)),
+            profiles: Profiles::new(),
             policy,
             seed,
             switches: [None; SWITCHES_KEPT],
@@ -254,6 +271,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
             Event::Received { id, offset } => {
                 if let Some(upload) = self.upload_mut(id) {
                     upload.on_received(now, offset);
+                    upload.pace.on_owed(now, upload.is_owed());
                 }
             }
             Event::ClientGone { id } => {
@@ -264,7 +282,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
             Event::Attempted { id, attempt, outcome } => {
                 self.on_attempted(now, id, attempt, outcome);
             }
-            Event::Answered { id } => self.close(id),
+            Event::Answered { id } => self.close(now, id),
         }
         self.settle();
     }
@@ -294,6 +312,9 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         let outlook = self.outlook(now);
         let mut uploads = self.uploads.iter_mut().flatten();
         let action = uploads.find_map(|upload| upload.poll_action(&outlook));
+        if let Some(Action::Append { id, .. } | Action::Unhold { id, .. }) = action {
+            self.follow(now, id);
+        }
         self.collect_dues();
         // Asks go first: a probe on the same occasion would take the connection that is open.
         action.or_else(|| self.links.poll_probe(now).map(Action::Probe))
@@ -312,8 +333,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     /// Takes one more block for an upload; `None`: wait until something is acknowledged.
     pub fn try_take_block(&mut self, id: UploadId) -> Option<BlockId> {
         let class = self.class_of(id);
-        let window =
-            (self.policy.classes[class.index()].window_bytes as usize).div_ceil(BLOCK_SIZE) as u16;
+        let window = (self.limits(id).window_bytes as usize).div_ceil(BLOCK_SIZE) as u16;
         let Self { uploads, pool, .. } = self;
         let upload = find(uploads, id)?;
         if upload.booked != class {
@@ -335,11 +355,6 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
     pub fn block(&self, id: UploadId, index: u16) -> Option<BlockId> {
         let upload = self.upload(id)?;
         self.pool.nth(&upload.chain, index)
-    }
-
-    /// What an upload may use on the link that it is on.
-    pub fn limits(&self, id: UploadId) -> ClassLimits {
-        self.policy.classes[self.class_of(id).index()]
     }
 
     /// The pool, for display.
@@ -397,18 +412,6 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         self.links.observe(now, link, observation);
     }
 
-    fn on_attempted(&mut self, now: Instant, id: UploadId, attempt: Attempt, outcome: Outcome) {
-        let Some(upload) = find(&mut self.uploads, id) else { return };
-        let (before, hedged_on) = (upload.acked, upload.hedged_on());
-        upload.on_outcome(now, attempt, outcome);
-        // Less, where the server lost what it had.
-        let news = upload.acked.saturating_sub(before);
-        self.totals.acked_bytes += news;
-        if let Some(link) = hedged_on {
-            self.links.on_hedged(link, news);
-        }
-    }
-
     fn open(&mut self, now: Instant, id: UploadId, spec: UploadSpec) {
         debug_assert_eq!(
             self.vacancy(),
@@ -421,11 +424,13 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         let seed = self.seed ^ u64::from(id.generation) << 8 ^ u64::from(id.slot);
         self.uploads[usize::from(id.slot)] =
             Some(Upload::new(now, id, spec, &self.policy.uploads, seed));
+        self.greet(now, id);
         // The standbys' connections are made now, so that a switch does not wait for a handshake.
         self.links.refresh(now);
     }
 
-    fn close(&mut self, id: UploadId) {
+    fn close(&mut self, now: Instant, id: UploadId) {
+        self.learn(now, id);
         let Self { uploads, pool, generations, .. } = self;
         let Some(upload) = find(uploads, id) else { return };
         pool.release_all(&mut upload.chain, upload.booked);
@@ -439,61 +444,6 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
         self.collect_dues();
         if let Some(switch) = self.links.poll_switch() {
             self.record(switch);
-        }
-    }
-
-    fn outlook(&self, now: Instant) -> Outlook<LINKS> {
-        let mut outlook = Outlook {
-            now,
-            hold: self.policy.uploads.hold,
-            hedge: self.policy.uploads.hedge,
-            standing: [Standing::Gone; LINKS],
-            purse: [Purse::Open; LINKS],
-            patience: [UNMEASURED_PATIENCE; LINKS],
-            timeout: [Duration::MAX; LINKS],
-            order: [LinkId(0); LINKS],
-            usable: 0,
-            active: self.links.active(),
-        };
-        for link in self.links.ranked() {
-            let view = self.links.view(link);
-            let index = usize::from(link.0);
-            outlook.order[outlook.usable] = link;
-            outlook.usable += 1;
-            outlook.standing[index] = match view.state {
-                StateKind::Absent | StateKind::Down => Standing::Gone,
-                StateKind::Failed => Standing::Failed,
-                StateKind::Suspect => Standing::Suspect,
-                StateKind::Settling
-                | StateKind::Healthy
-                | StateKind::HoldDown
-                | StateKind::Suppressed => Standing::Sound,
-            };
-            let class = self.policy.classes[view.spec.class.index()];
-            outlook.timeout[index] = class.answer_timeout;
-            if let Some(srtt) = view.srtt {
-                let answer = (srtt + 4 * view.rttvar) * u32::from(class.timeout_percent) / 100;
-                outlook.patience[index] = answer.max(LEAST_PATIENCE);
-            }
-        }
-        for link in (0..LINKS as u8).map(LinkId) {
-            outlook.purse[usize::from(link.0)] = self.purse(link, &outlook);
-        }
-        outlook
-    }
-
-    fn purse(&self, link: LinkId, outlook: &Outlook<LINKS>) -> Purse {
-        let can_carry = |other: LinkId| {
-            other != link
-                && !self.links.is_spent(other)
-                && !matches!(outlook.standing(other), Standing::Gone | Standing::Failed)
-        };
-        if self.links.is_spent(link) && outlook.ranked().any(can_carry) {
-            Purse::Spent
-        } else if self.links.may_hedge(link) {
-            Purse::Open
-        } else {
-            Purse::Careful
         }
     }
 
@@ -563,13 +513,6 @@ fn add(sum: &mut Dues, more: Dues) {
     sum.resent_bytes += more.resent_bytes;
     sum.hedged_bytes += more.hedged_bytes;
 }
-
-/// How long an answer may take over a link whose round-trip time is not known: RFC 6298 (2.1)
-/// starts its timeout at the same second.
-const UNMEASURED_PATIENCE: Duration = Duration::from_secs(1);
-
-/// An answer takes the server some time too, however short the link.
-const LEAST_PATIENCE: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests;

@@ -30,11 +30,14 @@
 //! - *window*: bytes that may be unacknowledged; *chunk*: the most that one request carries;
 //!   *block*: 16 KiB of the pool.
 //! - *account*: what a link has carried in the budget's month; *spent*: over its budget.
+//! - *client*: who uploads, by its MAC or else its address; *profile*: what is known of it; *path*: one
+//!   client over one link.
 //! - *ack*: the upstream returned an offset; *resent*: bytes that crossed twice; *hedged*: new
 //!   bytes carried by a link that was taken on suspicion.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+mod adapt;
 mod agent;
 mod backoff;
 pub mod base64;
@@ -53,6 +56,7 @@ mod monitor;
 mod policy;
 mod pool;
 mod probe;
+mod profile;
 mod quality;
 mod rtt;
 mod select;
@@ -64,6 +68,7 @@ pub mod token;
 mod upload;
 mod window;
 
+pub use adapt::{Adaptation, Algorithm};
 pub use agent::{
     Action, Agent, ClassLimits, Event, Policy, SWITCHES_KEPT, SwitchRecord, Totals, UploadView,
     Wake,
@@ -76,6 +81,7 @@ pub use link::{LinkId, LinkSpec, LinkView, Observation};
 pub use links::{Links, Wake as LinkWake};
 pub use policy::LinkPolicy;
 pub use pool::{BLOCK_SIZE, BlockId, Chain, GUARANTEED, Pool};
+pub use profile::{ClientId, ClientPolicy, ClientProfile, LinkKey, PATHS, PathRecord, Profiles};
 pub use rtt::RttEstimator;
 pub use switch::{Evidence, Fact, Fault, Reason, Switch};
 pub use time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! The words in which links are spoken of.
 
-use crate::{Account, Class, Duration, Instant, StateKind, Tariff};
+use crate::{Account, Class, Duration, Instant, LinkKey, StateKind, Tariff};
 
 /// A link's slot in the table, assigned by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,8 @@ pub struct LinkSpec {
     pub metered: bool,
     /// How much, and how many of them.
     pub tariff: Tariff,
+    /// What it is remembered by.
+    pub key: LinkKey,
 }
 
 /// Something seen of one link.

@@ -20,6 +20,7 @@
 //! read.
 
 use crate::spool::crc32c;
+use crate::{ClientId, PATHS, PathRecord};
 use serde::{Deserialize, Serialize};
 
 /// One thing to remember.
@@ -30,6 +31,8 @@ pub enum Entry<'a> {
     Held(&'a str),
     /// What a link carried.
     Spent(Spent<'a>),
+    /// A client.
+    Client(Known),
 }
 
 /// What a link has carried in the budget's month: [`Account`](crate::Account) by name.
@@ -45,6 +48,17 @@ pub struct Spent<'a> {
     pub hedged_bytes: u64,
     /// How long probes must rest.
     pub owed_s: u32,
+}
+
+/// What is known of a client: [`ClientProfile`](crate::ClientProfile).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Who.
+    pub id: ClientId,
+    /// When it uploaded last, by the wall clock, in seconds since 1970; 0: the clock was not set.
+    pub seen_s: u64,
+    /// By link, the one used last first.
+    pub paths: [Option<PathRecord>; PATHS],
 }
 
 /// Why a file is not read.

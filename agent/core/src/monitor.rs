@@ -1,8 +1,8 @@
 //! Everything that follows for one link alone from what is observed of it.
 
 use crate::{
-    Account, Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkPolicy, LinkSpec,
-    LinkView, Observation, OverBudget, State, Tariff,
+    Account, Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkKey, LinkPolicy,
+    LinkSpec, LinkView, Observation, OverBudget, State, Tariff,
     budget::Allowance,
     delivery::Delivery,
     health::Health,
@@ -33,6 +33,7 @@ impl Monitor {
                 metric: u32::MAX,
                 metered: false,
                 tariff: Tariff::FREE,
+                key: LinkKey(0),
             },
             health: Health::new(),
             delivery: Delivery::new(),

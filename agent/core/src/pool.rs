@@ -102,6 +102,13 @@ impl<const BLOCKS: usize> Pool<BLOCKS> {
         (self.held[class.index()], self.budgets[class.index()])
     }
 
+    /// Blocks that one upload may hold, as many as there are uploads now.
+    pub const fn share(&self) -> u16 {
+        let admitted = if self.admitted > 0 { self.admitted } else { 1 };
+        let share = self.total / admitted;
+        if share > GUARANTEED { share } else { GUARANTEED }
+    }
+
     /// Whether the guarantee of one more upload could be kept.
     pub const fn can_admit(&self) -> bool {
         self.free.len >= self.owed + GUARANTEED
@@ -129,9 +136,8 @@ impl<const BLOCKS: usize> Pool<BLOCKS> {
         if chain.len < GUARANTEED {
             self.owed -= 1;
         } else {
-            let share = self.total / self.admitted.max(1);
             let class = class.index();
-            let fits = chain.len < window.min(share.max(GUARANTEED))
+            let fits = chain.len < window.min(self.share())
                 && self.held[class] < self.budgets[class]
                 && self.free.len > self.owed;
             if !fits {

@@ -29,8 +29,9 @@ pub(crate) use lane::Lane;
 pub(crate) use outlook::{Outlook, Purse, Standing};
 pub(crate) use steer::Course;
 
+use crate::adapt::Pace;
 use crate::pool::Chain;
-use crate::{Backoff, Class, Duration, Instant, LinkId};
+use crate::{Backoff, Class, ClientId, Duration, Instant, LinkId};
 
 /// Names one upload. A slot is used again under another generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +81,8 @@ pub struct UploadSpec {
     pub replayable: bool,
     /// It exists upstream since an earlier run of the driver, which kept no byte below this.
     pub resumes_at: Option<u64>,
+    /// Who sends it, where that is known.
+    pub client: Option<ClientId>,
 }
 
 /// How an upload ended.
@@ -217,6 +220,11 @@ pub(crate) struct Upload<const LINKS: usize> {
     /// The end of what had left by a link when the kernel took it away: likely to land.
     landing: Option<u64>,
     dues: Option<(LinkId, Dues)>,
+    /// What the link that carries it does, and whether anything went wrong on it.
+    pub(crate) pace: Pace,
+    pub(crate) is_troubled: bool,
+    /// The link that this is measured of.
+    pub(crate) paced: Option<LinkId>,
     /// How often the server forgot what it had acknowledged.
     restarts: u8,
     /// Blocks that the driver holds for it, and the class that they are booked on.
@@ -249,6 +257,9 @@ impl<const LINKS: usize> Upload<LINKS> {
             left: None,
             landing: None,
             dues: None,
+            pace: Pace::default(),
+            is_troubled: false,
+            paced: None,
             restarts: 0,
             chain: Chain::default(),
             booked: Class::Ethernet,
@@ -524,6 +535,18 @@ impl<const LINKS: usize> Upload<LINKS> {
     /// Whether bytes below `offset` may be forgotten here: the upstream has returned it.
     pub(crate) fn resumes(&self) -> bool {
         self.spec.resume != Resume::Replay
+    }
+
+    /// Whether an outcome says that the link that carries it does not, or that the server on it does not.
+    pub(crate) fn is_trouble(&self, attempt: Attempt, outcome: Outcome) -> bool {
+        let failed = matches!(outcome, Outcome::Failed(Failure::Cut | Failure::TimedOut));
+        let carrier = self.link().map(|link| &self.lanes[usize::from(link.0)]);
+        failed && carrier.is_some_and(|lane| lane.attempt() == Some(attempt))
+    }
+
+    /// Whether the upstream owes it an acknowledgement.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.created && self.received > self.acked
     }
 
     /// The link that carries it now, or did last.

@@ -7,7 +7,7 @@ use crate::connections::Connections;
 use crate::depot::Depot;
 use crate::ingest::Sessions;
 use crate::lane::{self, LaneHandle, Order};
-use crate::memory::Memory;
+use crate::memory::{Memory, unix_s};
 use crate::settings::{Rules, Settings};
 use crate::spool::Spool;
 use crate::transfer::{Body, Transfer};
@@ -32,7 +32,10 @@ pub(crate) const UPLOADS: usize = 64;
 /// Blocks at most: 64 MiB.
 pub(crate) const BLOCKS: usize = 4096;
 
-pub(crate) type Core = Agent<LINKS, UPLOADS, BLOCKS>;
+/// Clients that are known: a household's, or a company's vehicles'.
+const CLIENTS: usize = 64;
+
+pub(crate) type Core = Agent<LINKS, UPLOADS, BLOCKS, CLIENTS>;
 
 /// What the tasks of one agent share.
 pub(crate) struct Hub<T: Transport> {
@@ -99,13 +102,17 @@ impl<T: Transport + 'static> Hub<T> {
         seed: u64,
     ) -> Rc<Self> {
         let spool = Rc::new(Spool::new(settings.spool_dir.clone(), settings.spool_size));
-        let (memory, trouble) = Memory::recall(&settings.spool_dir);
+        let (mut memory, trouble) = Memory::recall(&settings.spool_dir);
         if let Some(trouble) = &trouble {
             tracing::warn!("{trouble}");
         }
-        let core = Box::new(Core::new(settings.rules.policy, seed));
+        let mut core = Box::new(Core::new(settings.rules.policy, seed));
+        let clock = Clock::start();
+        for client in memory.clients(clock.now(), unix_s()) {
+            core.recall_client(clock.now(), client);
+        }
         Rc::new(Self {
-            clock: Clock::start(),
+            clock,
             transport,
             arena: Arena::new(core.pool().total()),
             core: RefCell::new(core),

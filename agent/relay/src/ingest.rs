@@ -98,7 +98,8 @@ async fn respond<T: Transport>(
     interface: Option<&str>,
 ) -> bool {
     let head = connection.http().head();
-    let (route, request) = (hub.route(&head), Request::of(&head, peer.to_string()));
+    let who = (hub.settings.client_id)(peer.ip());
+    let (route, request) = (hub.route(&head), Request::of(&head, peer.to_string(), who));
     // Tokens are checked for uploads alone: a GET from outside would make this an open proxy.
     let shows_token = hub.rules.borrow().require_token && route != Route::Fetch;
     if !shows_token && hub.is_stranger(peer, interface) {

@@ -1,4 +1,4 @@
-//! What outlives a restart: the operator's choice, and what links were billed for.
+//! What outlives a restart: the operator's choice, what links were billed for, and who the clients are.
 //!
 //! One file in the spool's folder, in the format of [`baton_core::memory`], written as a whole: beside
 //! the old one, flushed, renamed, and the folder flushed. Flash wears out, so figures wait for
@@ -7,8 +7,8 @@
 
 use crate::calendar;
 use crate::hub::{Hub, LINKS};
-use baton_core::memory::{Entry, Spent, decode, encode};
-use baton_core::{Account, Duration, Event, Instant, LinkId, Observation};
+use baton_core::memory::{Entry, Known, Spent, decode, encode};
+use baton_core::{Account, ClientProfile, Duration, Event, Instant, LinkId, Observation};
 use baton_hal::Transport;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -23,6 +23,8 @@ pub(crate) struct Memory {
     /// The link that the operator holds everything on, whether it is there or not.
     held: Option<String>,
     accounts: BTreeMap<String, Kept>,
+    /// Clients of the last run: the core's from its start on.
+    known: Vec<Known>,
     saved_at: Instant,
     is_news: bool,
 }
@@ -44,13 +46,14 @@ impl Memory {
             dir: dir.to_owned(),
             held: None,
             accounts: BTreeMap::new(),
+            known: Vec::new(),
             saved_at: Instant::ZERO,
             is_news: false,
         };
         let path = dir.join(FILE);
         let unread = |why: &dyn core::fmt::Display| {
             Some(format!(
-                "{}: {why}: the link held by hand and what links carried this month are forgotten",
+                "{}: {why}: the link held by hand, what links carried this month and what clients had are forgotten",
                 path.display()
             ))
         };
@@ -75,6 +78,7 @@ impl Memory {
 
     fn take(&mut self, entry: Entry<'_>) {
         match entry {
+            Entry::Client(known) => self.known.push(known),
             Entry::Held(link) => self.held = Some(link.to_owned()),
             Entry::Spent(spent) => {
                 let account = Account {
@@ -89,7 +93,22 @@ impl Memory {
         }
     }
 
-    fn bytes(&self) -> Option<Vec<u8>> {
+    /// The clients of the last run, as they are at `now`, which the wall clock says is `now_s`. Where either
+    /// clock was not set, nobody can say how long they were away: not at all is believed.
+    pub(crate) fn clients(&mut self, now: Instant, now_s: u64) -> Vec<ClientProfile> {
+        let away_s = |seen_s| match (seen_s, is_set(now_s)) {
+            (0, _) | (_, false) => 0,
+            (seen_s, true) => now_s.saturating_sub(seen_s),
+        };
+        let idle = |known: &Known| Duration::from_secs(away_s(known.seen_s));
+        let known = core::mem::take(&mut self.known);
+        known
+            .iter()
+            .map(|known| ClientProfile::recalled(now, known.id, known.paths, idle(known)))
+            .collect()
+    }
+
+    fn bytes(&self, clients: &[Known]) -> Option<Vec<u8>> {
         let held = self.held.as_deref().map(Entry::Held);
         let spent = self.accounts.iter().map(|(link, kept)| {
             Entry::Spent(Spent {
@@ -100,8 +119,9 @@ impl Memory {
                 owed_s: u32::try_from(kept.account.owed.as_secs()).unwrap_or(u32::MAX),
             })
         });
+        let clients = clients.iter().copied().map(Entry::Client);
         let mut buf = vec![0; MOST];
-        let len = encode(&mut buf, held.into_iter().chain(spent)).ok()?;
+        let len = encode(&mut buf, held.into_iter().chain(spent).chain(clients)).ok()?;
         buf.truncate(len);
         Some(buf)
     }
@@ -229,6 +249,7 @@ impl<T: Transport + 'static> Hub<T> {
         let _one_at_a_time = self.saving.lock().await;
         self.bill();
         self.note_accounts();
+        let clients = self.known_clients(unix_s());
         let (dir, bytes) = {
             let mut memory = self.memory.borrow_mut();
             memory.is_news = false;
@@ -236,7 +257,7 @@ impl<T: Transport + 'static> Hub<T> {
             for kept in memory.accounts.values_mut() {
                 kept.saved_bytes = kept.account.carried_bytes;
             }
-            (memory.dir.clone(), memory.bytes())
+            (memory.dir.clone(), memory.bytes(&clients))
         };
         let Some(bytes) = bytes else {
             return tracing::warn!("there is too much to remember over a restart: nothing is kept");
@@ -245,6 +266,21 @@ impl<T: Transport + 'static> Hub<T> {
         if let Ok(Err(error)) = written {
             tracing::warn!(%error, "what a restart should not forget is not kept");
         }
+    }
+
+    fn known_clients(&self, now_s: u64) -> Vec<Known> {
+        let now = self.clock.now();
+        let seen_s = |profile: &ClientProfile| match is_set(now_s) {
+            true => now_s.saturating_sub(profile.idle(now).as_secs()),
+            false => 0,
+        };
+        let core = self.core.borrow();
+        let known = |profile: &ClientProfile| Known {
+            id: profile.id,
+            seen_s: seen_s(profile),
+            paths: profile.paths,
+        };
+        core.profiles().iter().map(known).collect()
     }
 
     fn override_link(&self) -> Option<LinkId> {
@@ -263,7 +299,12 @@ fn replace(dir: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn unix_s() -> u64 {
+/// Whether a wall clock that says so was ever set.
+fn is_set(unix_s: u64) -> bool {
+    unix_s >= calendar::CLOCK_SET
+}
+
+pub(crate) fn unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 

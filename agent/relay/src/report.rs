@@ -1,5 +1,6 @@
 //! What is going on, in the shapes that others script against.
 
+mod clients;
 mod spool;
 
 use crate::hub::{Hub, LINKS};
@@ -28,6 +29,9 @@ pub(crate) struct Status {
     switches: Vec<Switch>,
     pools: Vec<Pool>,
     spool: spool::Spool,
+    clients: Vec<clients::Client>,
+    /// How many were forgotten because others came.
+    clients_displaced: u32,
     warnings: Vec<String>,
 }
 
@@ -157,6 +161,8 @@ pub(crate) fn status<T: Transport + 'static>(hub: &Rc<Hub<T>>) -> Status {
             .collect(),
         pools: pools(&core),
         spool: spool::of(hub),
+        clients: clients::of(hub),
+        clients_displaced: core.profiles().displaced(),
         warnings: hub.warnings.borrow().iter().cloned().chain(hub.held_in_vain()).collect(),
     }
 }

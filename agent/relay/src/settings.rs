@@ -1,8 +1,9 @@
 //! What the agent is told, already parsed: the configuration package fills it in.
 
 use baton_core::token::Scheme;
-use baton_core::{Duration, LinkSpec, Policy};
+use baton_core::{ClientId, Duration, LinkSpec, Policy};
 use baton_hal::Facts;
+use core::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     pub spool_dir: PathBuf,
     /// Bytes that it may hold.
     pub spool_size: u64,
+    /// Who has an address on the LAN.
+    pub client_id: Rc<dyn Fn(IpAddr) -> ClientId>,
     /// Where uploads go.
     pub upstream: UpstreamSettings,
 }

@@ -5,7 +5,7 @@ use crate::settings::SignedType;
 use crate::spool::SpoolFile;
 use crate::upstream::Spoken;
 use baton_core::spool::Urgency;
-use baton_core::{BLOCK_SIZE, Failure, UploadId, Verdict};
+use baton_core::{BLOCK_SIZE, ClientId, Failure, UploadId, Verdict};
 use baton_wire::chunked::Session;
 use baton_wire::resumable::Limits;
 use core::cell::{Cell, RefCell};
@@ -48,6 +48,8 @@ pub(crate) struct Proto {
     /// For any of which a token that signs one is good.
     pub(crate) methods: &'static [&'static str],
     pub(crate) client: String,
+    /// The same for its history, where it is at the other end of a connection.
+    pub(crate) client_id: Option<ClientId>,
     /// How soon it is delivered, of those that wait for that.
     pub(crate) urgency: Urgency,
 }
@@ -62,6 +64,7 @@ pub(crate) struct Transfer {
     pub(crate) credential: Credential,
     /// Who sends it, for display.
     pub(crate) client: String,
+    pub(crate) client_id: Option<ClientId>,
     /// What the upstream spoke when it was opened: it stays with that.
     pub(crate) spoken: Spoken,
     pub(crate) body: Body,
@@ -90,7 +93,7 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     pub(crate) fn open(id: UploadId, proto: Proto, total: u64, spoken: Spoken, body: Body) -> Self {
-        let Proto { name, content_type, credential, client, .. } = proto;
+        let Proto { name, content_type, credential, client, client_id, .. } = proto;
         Self {
             id,
             name,
@@ -98,6 +101,7 @@ impl Transfer {
             content_type,
             credential,
             client,
+            client_id,
             spoken,
             body,
             received: watch::Sender::new(0),

@@ -1,18 +1,21 @@
 //! From the configuration to what the agent is given.
 
 use crate::failure::Failure;
-use baton_config::{Auth, Config, Link, Mode, Protocol, Token, TypeFrom};
+use baton_config::{
+    Auth, ChunkSize, Config, Link, Mode, Performance, Protocol, Speed, Token, TypeFrom, Uploads,
+};
 use baton_core::spool::Eviction;
 use baton_core::token::Scheme;
 use baton_core::{
-    BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, OverBudget, Policy, Tariff,
-    UploadPolicy,
+    Adaptation, Algorithm, BLOCK_SIZE, Class, ClassLimits, ClientId, ClientPolicy, Duration,
+    LinkKey, LinkPolicy, LinkSpec, OverBudget, Policy, Tariff, UploadPolicy,
 };
 use baton_hal::Facts;
-use baton_hal_linux::{FileSegments, volatile};
+use baton_hal_linux::{FileSegments, mac_of, volatile};
 use baton_relay::{
     Depot, DepotOptions, Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings,
 };
+use core::net::IpAddr;
 use core::num::NonZeroU64;
 use nix::sys::{statvfs::statvfs, sysinfo::sysinfo};
 use std::path::Path;
@@ -26,6 +29,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, Failure> {
         max_clients: u16::try_from(config.relay.max_clients).unwrap_or(u16::MAX),
         spool_dir: config.relay.spool_dir.clone(),
         spool_size: spool_size(config),
+        client_id: Rc::new(client_id),
         upstream: UpstreamSettings {
             scheme: url.scheme(),
             authority: url.authority(),
@@ -123,6 +127,15 @@ pub(crate) fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// By its MAC, which outlives its lease; else by its address.
+fn client_id(address: IpAddr) -> ClientId {
+    let mapped = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    mac_of(address).map_or(ClientId::Address(mapped.octets()), ClientId::Mac)
+}
+
 fn link_spec(config: &Config, facts: &Facts) -> LinkSpec {
     let class = config.links.of(&facts.name).class.unwrap_or(facts.class);
     LinkSpec {
@@ -131,6 +144,7 @@ fn link_spec(config: &Config, facts: &Facts) -> LinkSpec {
         metric: facts.metric.unwrap_or(u32::MAX),
         metered: config.is_metered(&facts.name, class),
         tariff: tariff(&config.links.of(&facts.name)),
+        key: LinkKey::of(&facts.name),
     }
 }
 
@@ -174,8 +188,43 @@ fn policy(config: &Config) -> Policy {
                 && config.handoff.chunk_retry_on_switch,
             ..UploadPolicy::default()
         },
+        adaptation: adaptation(&config.uploads),
+        clients: clients(config),
         classes: Class::ALL.map(|class| limits(config, class, pool_blocks)),
         pool_blocks,
+    }
+}
+
+fn adaptation(uploads: &Uploads) -> Adaptation {
+    let least = match uploads.chunk_size {
+        // There is nothing to fit.
+        ChunkSize::Fixed(size) => size,
+        ChunkSize::Adaptive => uploads.min_chunk_size,
+    };
+    Adaptation {
+        algorithm: match uploads.chunk_adaptation_algorithm {
+            baton_config::Algorithm::Fixed => Algorithm::Fixed,
+            baton_config::Algorithm::Adaptive => Algorithm::Adaptive,
+            baton_config::Algorithm::Predictive => Algorithm::Predictive,
+        },
+        min_chunk_bytes: u32::try_from(least.0).unwrap_or(u32::MAX),
+    }
+}
+
+fn clients(config: &Config) -> ClientPolicy {
+    let Performance { client_profiling, profile_persistence_duration, performance_history_samples } =
+        config.performance;
+    let speed = match config.client_optimization.adaptation_speed {
+        Speed::Slow => 64,
+        Speed::Medium => 16,
+        Speed::Fast => 4,
+    };
+    ClientPolicy {
+        learn: client_profiling && config.client_optimization.learning_enabled,
+        apply: config.client_optimization.enabled,
+        span: u16::try_from(performance_history_samples).map_or(speed, |most| most.min(speed)),
+        trust: profile_persistence_duration,
+        keep: config.monitoring.client_profile_retention,
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Status {
     pub(crate) switches: Vec<Switch>,
     /// What is kept on disk.
     pub(crate) spool: Spool,
+    /// Clients of earlier uploads, the one seen last first.
+    pub(crate) clients: Vec<Client>,
     /// What the agent lacks, and what that costs.
     pub(crate) warnings: Vec<String>,
 }
@@ -72,6 +74,32 @@ pub(crate) struct Spool {
 pub(crate) struct Loss {
     /// Where it was to be stored.
     pub(crate) path: String,
+}
+
+/// A client that has uploaded before.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Client {
+    /// Its MAC, else its address.
+    pub(crate) id: String,
+    /// Seconds since its last upload.
+    pub(crate) idle_s: u64,
+    /// The link that serves it best.
+    pub(crate) preferred: Option<String>,
+    /// What it had, the link used last first.
+    pub(crate) links: Vec<ClientLink>,
+}
+
+/// A client over one link: the mean of its uploads.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ClientLink {
+    /// The link.
+    pub(crate) link: String,
+    /// While there was something to send.
+    pub(crate) bytes_per_s: u64,
+    /// Uploads without trouble.
+    pub(crate) reliability_pct: f64,
 }
 
 /// Where uploads go.

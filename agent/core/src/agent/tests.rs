@@ -1,3 +1,5 @@
+mod clients;
+mod money;
 mod properties;
 mod replays;
 mod world;

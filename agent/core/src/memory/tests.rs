@@ -1,7 +1,8 @@
 use super::*;
+use crate::LinkKey;
 use proptest::prelude::*;
 
-const ENTRIES: [Entry<'static>; 3] = [
+const ENTRIES: [Entry<'static>; 5] = [
     Entry::Held("wwan0"),
     Entry::Spent(Spent {
         link: "wwan0",
@@ -11,6 +12,23 @@ const ENTRIES: [Entry<'static>; 3] = [
         owed_s: 300,
     }),
     Entry::Spent(Spent { link: "eth0", month: 0, carried_bytes: 0, hedged_bytes: 0, owed_s: 0 }),
+    Entry::Client(Known {
+        id: ClientId::Mac([2, 0, 0, 0, 0, 7]),
+        seen_s: 1_800_000_000,
+        paths: [
+            Some(PathRecord {
+                link: LinkKey(0x0102_0304),
+                throughput: 625_000,
+                reliability_ppm: 990_000,
+                window_bytes: 163_840,
+                samples: 16,
+            }),
+            None,
+            None,
+            None,
+        ],
+    }),
+    Entry::Client(Known { id: ClientId::Address([0xfd; 16]), seen_s: 0, paths: [None; PATHS] }),
 ];
 
 fn file() -> Vec<u8> {

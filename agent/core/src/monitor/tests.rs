@@ -1,11 +1,17 @@
 //! The transition table, and what one link does by itself.
 
 use super::*;
-use crate::StateKind;
+use crate::{LinkKey, StateKind};
 use StateKind::{Absent, Down, Failed, Healthy, HoldDown, Settling, Suppressed, Suspect};
 
-const SPEC: LinkSpec =
-    LinkSpec { class: Class::Lte, priority: 30, metric: 100, metered: false, tariff: Tariff::FREE };
+const SPEC: LinkSpec = LinkSpec {
+    class: Class::Lte,
+    priority: 30,
+    metric: 100,
+    metered: false,
+    tariff: Tariff::FREE,
+    key: LinkKey(0),
+};
 const UP: Observation = Observation::Facts { carrier: true, address: true, route: true };
 const CUT: Observation = Observation::Facts { carrier: false, address: true, route: true };
 const RTT: Duration = Duration::from_millis(10);

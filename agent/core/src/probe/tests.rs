@@ -101,7 +101,7 @@ fn spent_in_a_month(pace: Pace, cost: u32) -> u64 {
 fn whatever_a_probe_costs_a_month_of_trouble_stays_within_the_allowance() {
     let allowance = Some(Allowance { monthly_bytes: ALLOWED });
 
-    for cost in [100, 1100, 5500, 60_000] {
+    for cost in [408, 825, 2269, 5132, 60_000] {
         let spent = spent_in_a_month(Pace { allowance, ..troubled(T0) }, cost);
 
         assert!(spent <= ALLOWED + u64::from(cost), "{cost}: {spent}");

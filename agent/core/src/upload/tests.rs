@@ -110,8 +110,13 @@ const EVENTS: [Event; 10] = [
 ];
 
 fn fenced<const LINKS: usize>() -> Upload<LINKS> {
-    let spec =
-        UploadSpec { total: 100, resume: Resume::Fenced, replayable: false, resumes_at: None };
+    let spec = UploadSpec {
+        total: 100,
+        resume: Resume::Fenced,
+        replayable: false,
+        resumes_at: None,
+        client: None,
+    };
     let id = UploadId { slot: 0, generation: 0 };
     let upload = Upload::new(T0, id, spec, &UploadPolicy::default(), 1);
     Upload { created: true, ..upload }

@@ -119,6 +119,8 @@ async fn carry<T: Transport>(hub: &Rc<Hub<T>>, depot: &Depot, parcel: Parcel) ->
         is_vouched_for: false,
         methods: &["PUT"],
         client: whose.client,
+        // Its bytes came long ago: they say nothing of it.
+        client_id: None,
         urgency: Urgency::default(),
     };
     let body = Body::Kept { id, body, sha256: *chain.sha256() };

@@ -358,6 +358,7 @@ pub(crate) fn begin<T: Transport>(
             Body::Pool | Body::Passing | Body::Chunks(_) => false,
         },
         resumes_at,
+        client: transfer.client_id,
     };
     hub.feed(Event::Opened { id, spec });
     transfer

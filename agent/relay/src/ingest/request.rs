@@ -5,6 +5,7 @@ use super::refusal::Refusal;
 use crate::hub::Hub;
 use crate::settings::Rules;
 use crate::transfer::{Credential, Proto};
+use baton_core::ClientId;
 use baton_core::spool::Urgency;
 use baton_hal::{Id, Transport};
 use baton_wire::chunked;
@@ -49,12 +50,14 @@ pub(super) struct Request {
     pub(super) conditions: Vec<(&'static str, String)>,
     /// Who sends it, for display.
     pub(super) client: String,
+    /// The same for its history.
+    pub(super) client_id: ClientId,
     /// `Priority`: how soon it is delivered, where that is not at once.
     pub(super) urgency: Urgency,
 }
 
 impl Request {
-    pub(super) fn of(head: &RequestHead<'_>, client: String) -> Self {
+    pub(super) fn of(head: &RequestHead<'_>, client: String, client_id: ClientId) -> Self {
         let text = |name| head.headers.text(name).map(str::to_owned);
         let (path, query) = head.path_and_query();
         Self {
@@ -69,6 +72,7 @@ impl Request {
                 .filter_map(|name| Some((name, text(name)?)))
                 .collect(),
             client,
+            client_id,
             urgency: head.headers.text("Priority").map(Urgency::parse).unwrap_or_default(),
         }
     }
@@ -87,6 +91,7 @@ impl Request {
             is_vouched_for: false,
             methods,
             client: self.client.clone(),
+            client_id: Some(self.client_id),
             urgency: self.urgency,
         }
     }

@@ -8,7 +8,8 @@ use crate::upstream::{Answerer, Question};
 use baton_core::spool::Urgency;
 use baton_core::token::Scheme;
 use baton_core::{
-    Class, ClassLimits, Duration, LinkId, LinkPolicy, LinkSpec, Observation, Policy, Tariff, UploadPolicy,
+    Adaptation, Class, ClassLimits, ClientId, ClientPolicy, Duration, LinkId, LinkKey, LinkPolicy,
+    LinkSpec, Observation, Policy, Tariff, UploadPolicy,
 };
 use baton_hal::fake::{Fake, FakeStream, FakeTransport};
 use baton_hal::{Facts, Stream};
@@ -216,6 +217,7 @@ fn proto() -> Proto {
         urgency: Urgency::default(),
         methods: &["PUT"],
         client: "a test".into(),
+        client_id: None,
     }
 }
 
@@ -281,7 +283,14 @@ fn facts() -> Facts {
 }
 
 fn spec() -> LinkSpec {
-    LinkSpec { class: Class::Ethernet, priority: 10, metric: 100, metered: false, tariff: Tariff::FREE }
+    LinkSpec {
+        class: Class::Ethernet,
+        priority: 10,
+        metric: 100,
+        metered: false,
+        tariff: Tariff::FREE,
+        key: LinkKey(0),
+    }
 }
 
 pub(crate) fn settings() -> Settings {
@@ -309,6 +318,8 @@ pub(crate) fn settings() -> Settings {
             policy: Policy {
                 links: LinkPolicy::DEFAULT,
                 uploads: UploadPolicy::default(),
+                adaptation: Adaptation::default(),
+                clients: ClientPolicy::default(),
                 classes: [limits; Class::ALL.len()],
                 pool_blocks: (2 * WINDOW / baton_core::BLOCK_SIZE) as u16,
             },
@@ -316,6 +327,7 @@ pub(crate) fn settings() -> Settings {
         max_clients: 8,
         spool_dir: std::env::temp_dir(),
         spool_size: 1 << 20,
+        client_id: Rc::new(|_| ClientId::Mac([2; 6])),
         upstream: UpstreamSettings {
             scheme: "http",
             authority: "files.example".into(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::ingest::tests::settings;
 use crate::meter::Metered;
 use crate::settings::Settings;
-use baton_core::{Class, LinkSpec, Tariff};
+use baton_core::{Class, ClientId, LinkKey, LinkSpec, PATHS, PathRecord, Tariff};
 use baton_hal::fake::{Fake, FakeTransport};
 use baton_hal::{Facts, Stream};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -42,6 +42,7 @@ impl Machine {
             metric: 100,
             metered: true,
             tariff: Tariff::FREE,
+            key: LinkKey::of("wwan0"),
         });
         Hub::new(settings, Metered::new(self.fake.transport()), None, 1)
     }
@@ -213,4 +214,49 @@ async fn a_damaged_file_is_said_and_replaced_and_stops_nothing() {
         assert!(!machine.dir.join(NEW).exists());
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_client_is_known_after_a_restart_and_as_old_as_the_wall_clock_says() {
+    on_a_machine(async |machine| {
+        let hub = machine.start();
+        let path = PathRecord {
+            link: LinkKey::of("wwan0"),
+            throughput: 625_000,
+            reliability_ppm: 1_000_000,
+            window_bytes: 163_840,
+            samples: 3,
+        };
+        let mut paths = [None; PATHS];
+        paths[0] = Some(path);
+        let now = hub.clock.now();
+        let id = ClientId::Mac([2, 0, 0, 0, 0, 1]);
+        let hour = Duration::from_secs(3600);
+        hub.core.borrow_mut().recall_client(now, ClientProfile::recalled(now, id, paths, hour));
+        hub.save().await;
+
+        let hub = machine.start();
+        let core = hub.core.borrow();
+        let profile = core.profiles().get(id).unwrap();
+
+        assert_eq!(profile.path(path.link), Some(&path));
+        let idle = profile.idle(hub.clock.now());
+        assert!(idle >= hour && idle < hour + Duration::from_secs(30), "{idle:?}");
+    })
+    .await;
+}
+
+#[test]
+fn without_a_clock_nobody_was_away() {
+    let id = ClientId::Mac([2; 6]);
+    let idle = |seen_s, now_s| {
+        let mut memory = Memory::recall(Path::new("/nowhere")).0;
+        memory.known = vec![Known { id, seen_s, paths: [None; PATHS] }];
+        memory.clients(Instant::ZERO, now_s)[0].idle(Instant::ZERO).as_secs()
+    };
+
+    assert_eq!(idle(MARCH, APRIL), APRIL - MARCH);
+    assert_eq!(idle(MARCH, UNSET), 0);
+    assert_eq!(idle(0, APRIL), 0);
+    assert_eq!(idle(APRIL, MARCH), 0, "the clock was set back");
 }

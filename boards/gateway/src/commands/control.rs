@@ -5,7 +5,7 @@ use crate::cli::{Globals, UploadsArgs};
 use crate::client::Agent;
 use crate::draw::{clip, millis, size, span};
 use crate::failure::Failure;
-use crate::snapshot::{Link, Spool, Status, Upload, Upstream};
+use crate::snapshot::{Client, Link, Spool, Status, Upload, Upstream};
 use crate::table::Table;
 use core::time::Duration;
 use serde::de::DeserializeOwned;
@@ -104,6 +104,9 @@ fn status_text(status: Status) -> String {
     for (name, value) in lines {
         text += &format!("{name:<12} {value}\n");
     }
+    if !status.clients.is_empty() {
+        text += &format!("\nClients\n{}", clients_table(&status.clients));
+    }
     if !status.switches.is_empty() {
         let mut table =
             Table::new([">AGO", "FROM", "TO", "REASON", "EVIDENCE", ">GAP", ">SENT TWICE"]);
@@ -123,6 +126,25 @@ fn status_text(status: Status) -> String {
         text += &format!("\nLast switches\n{}", table.finish());
     }
     text
+}
+
+/// Clients of earlier uploads, a line for each link.
+fn clients_table(clients: &[Client]) -> String {
+    let mut table = Table::new(["CLIENT", ">AGO", "LINK", ">A SECOND", ">RELIABLE", "BEST"]);
+    for client in clients {
+        for path in &client.links {
+            let is_best = client.preferred.as_deref() == Some(&path.link);
+            table.row([
+                client.id.clone(),
+                span(Duration::from_secs(client.idle_s)),
+                path.link.clone(),
+                size(path.bytes_per_s),
+                format!("{:.0} %", path.reliability_pct),
+                if is_best { "✓" } else { "" }.to_owned(),
+            ]);
+        }
+    }
+    table.finish()
 }
 
 /// What waits in the spool and what it went through; nothing in `through` mode.

@@ -15,13 +15,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const STATUS: &str = r#"{"version":"0.1.0","uptime_s":123,"active_link":"eth0","override":null,
 "uploads_active":1,"bytes_relayed":43000000,"listen":["LISTEN"],"upstream":{"url":
 "http://203.0.113.10:9000","protocol":"tus"},"pools":[{"name":"all","size_bytes":8388608,
-"used_bytes":1048576}],"switches_total":1,"warnings":["no spool"],"switches":[{"at":AT,"from":"wlan0","to":"eth0","reason":"carrier lost","evidence":"kernel","gap_ms":38.2,
+"used_bytes":1048576}],"clients":[{"id":"02:00:00:00:00:07","idle_s":90,"preferred":"wlan0",
+"links":[{"link":"eth0","bytes_per_s":1048576,"reliability_pct":66.6},{"link":"wlan0","bytes_per_s":900000,
+"reliability_pct":100.0}]}],"switches_total":1,"warnings":["no spool"],"switches":[{"at":AT,"from":"wlan0","to":"eth0","reason":"carrier lost","evidence":"kernel","gap_ms":38.2,
 "resent_bytes":0,"hedged_bytes":0}]}"#;
 
 const LINKS: &str = r#"[{"name":"eth0","index":2,"class":"ethernet","state":"healthy","active":true,
 "carrier":true,"address":"203.0.113.2","gateway":null,"rtt_ms":1.25,"rttvar_ms":0.5,"loss_pct":0.0,
 "score":97,"metered":false},{"name":"wwan0","index":3,"class":"lte","state":"down","active":false,
-"carrier":false,"address":null,"rtt_ms":null,"loss_pct":null,"score":null,"metered":true}]"#;
+"carrier":false,"address":null,"rtt_ms":null,"loss_pct":null,"score":null,"metered":true},{"name":"wwan1","index":4,"class":"lte","state":
+"healthy","active":false,"carrier":true,"address":null,"rtt_ms":40,"loss_pct":0.0,"score":90,"metered":true,
+"carried_bytes":524288000,"budget_bytes":524288000,"over_budget":true}]"#;
 
 const UPLOADS: &str = r#"[{"id":"7.0","path":"a/holiday.mp4","client":"192.168.1.20:5000",
 "size":67108864,"acked":33554432,"link":"eth0","state":"sending","protocol":"tus"}]"#;
@@ -74,6 +78,7 @@ fn answers_are_tables_for_people() {
    LINK   CLASS     STATE       RTT   LOSS  SCORE  ADDRESS      NOTES
 ▶  eth0   ethernet  healthy  1.2 ms  0.0 %     97  203.0.113.2  -
    wwan0  lte       down          -      -      -  -            metered
+   wwan1  lte       healthy   40 ms  0.0 %     90  -            over budget: 500.0 MB of 500.0 MB
 "
     );
     assert_eq!(
@@ -93,6 +98,11 @@ listening    192.168.1.1:8080
 upstream     http://203.0.113.10:9000, tus
 memory       1.0 MB of 8.0 MB in use
 warning      no spool
+
+Clients
+CLIENT                 AGO  LINK   A SECOND  RELIABLE  BEST
+02:00:00:00:00:07  1m 30s   eth0     1.0 MB      67 %  -
+02:00:00:00:00:07  1m 30s   wlan0    879 KB     100 %  ✓
 
 Last switches
    AGO  FROM   TO    REASON        EVIDENCE    GAP  SENT TWICE

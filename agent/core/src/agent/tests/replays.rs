@@ -78,6 +78,7 @@ fn a_cut_without_replay_is_final() {
             resume: Resume::Replay,
             replayable: false,
             resumes_at: None,
+            client: None,
         },
     });
     let (_, attempt, _) = world.appends()[0];

@@ -1,7 +1,7 @@
 //! The agent with a hand-held driver.
 
 use super::super::*;
-use crate::{LinkSpec, Resume, Tariff};
+use crate::{ClientId, LinkKey, LinkSpec, Resume, Tariff};
 
 pub(super) const ETH: LinkId = LinkId(0);
 pub(super) const WLAN: LinkId = LinkId(1);
@@ -29,6 +29,8 @@ pub(super) fn policy() -> Policy {
     Policy {
         links: LinkPolicy::default(),
         uploads: UploadPolicy::default(),
+        adaptation: Adaptation::default(),
+        clients: ClientPolicy::default(),
         classes: [limits; Class::ALL.len()],
         pool_blocks: 64,
     }
@@ -51,6 +53,7 @@ impl World {
                 metric: 100,
                 metered: link == LTE,
                 tariff: Tariff::FREE,
+                key: LinkKey(u32::from(link.0)),
             };
             world.observe(link, Observation::Appeared(spec));
             world.up(link);
@@ -126,9 +129,18 @@ impl World {
     }
 
     pub(super) fn open(&mut self, total: u64, resume: Resume) -> UploadId {
+        self.open_as(None, total, resume)
+    }
+
+    pub(super) fn open_as(
+        &mut self,
+        client: Option<ClientId>,
+        total: u64,
+        resume: Resume,
+    ) -> UploadId {
         let id = self.agent.vacancy().expect("room");
         let replayable = matches!(resume, Resume::Early | Resume::Replay);
-        let spec = UploadSpec { total, resume, replayable, resumes_at: None };
+        let spec = UploadSpec { total, resume, replayable, resumes_at: None, client };
         self.feed(Event::Opened { id, spec });
         id
     }

@@ -1,7 +1,7 @@
 //! A small world: wires that deliver, stall or lie, and an upload on the active link.
 
 use super::super::*;
-use crate::{Class, LinkSpec, OverBudget, StateKind, Tariff};
+use crate::{Class, LinkKey, LinkSpec, OverBudget, StateKind, Tariff};
 
 pub(super) const ETH: LinkId = LinkId(0);
 pub(super) const WIFI: LinkId = LinkId(1);
@@ -19,6 +19,7 @@ pub(super) fn spec(id: LinkId, metered: bool) -> LinkSpec {
         metric: 100,
         metered,
         tariff: Tariff::FREE,
+        key: LinkKey(u32::from(id.0)),
     }
 }
 
