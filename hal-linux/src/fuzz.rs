@@ -2,13 +2,20 @@
 
 use crate::{
     dns::{self, Record},
+    neighbour,
     netlink::{Message, frames},
     tcp_info,
 };
+use core::net::IpAddr;
 
 /// How many messages of a datagram are of use.
 pub fn netlink(datagram: &[u8]) -> usize {
     frames(datagram).filter_map(Message::parse).count()
+}
+
+/// The MAC of a neighbour, by a table of them.
+pub fn neighbour(table: &str, address: IpAddr) -> Option<[u8; 6]> {
+    neighbour::find(table, address)
 }
 
 /// Whether `struct tcp_info` tells anything.

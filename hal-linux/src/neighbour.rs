@@ -15,7 +15,7 @@ pub fn mac_of(address: IpAddr) -> Option<[u8; 6]> {
     find(&std::fs::read_to_string("/proc/net/arp").ok()?, address)
 }
 
-fn find(table: &str, address: IpAddr) -> Option<[u8; 6]> {
+pub(crate) fn find(table: &str, address: IpAddr) -> Option<[u8; 6]> {
     let IpAddr::V4(address) = address.to_canonical() else { return None };
     table.lines().skip(1).find_map(|line| {
         let mut fields = line.split_ascii_whitespace();

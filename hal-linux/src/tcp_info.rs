@@ -56,10 +56,12 @@ pub(crate) fn parse(info: &[u8]) -> Option<StreamInfo> {
 
 fn carried(info: &[u8]) -> u64 {
     let u64_or_zero = |at| u64_at(info, at).unwrap_or(0);
-    let payload = u64_or_zero(offset::BYTES_SENT).max(u64_or_zero(offset::BYTES_ACKED))
-        + u64_or_zero(offset::BYTES_RECEIVED);
-    let segments = [offset::SEGS_OUT, offset::SEGS_IN].map(|at| u32_at(info, at).unwrap_or(0));
-    payload + segments.iter().map(|count| u64::from(*count) * HEADERS).sum::<u64>()
+    let sent = u64_or_zero(offset::BYTES_SENT).max(u64_or_zero(offset::BYTES_ACKED));
+    let headers = [offset::SEGS_OUT, offset::SEGS_IN]
+        .map(|at| u64::from(u32_at(info, at).unwrap_or(0)) * HEADERS);
+    [u64_or_zero(offset::BYTES_RECEIVED), headers[0], headers[1]]
+        .into_iter()
+        .fold(sent, u64::saturating_add)
 }
 
 /// Of IPv4 (20 bytes), and of TCP with its timestamps (32). IPv6 has 20 more.

@@ -185,20 +185,21 @@ impl<const CLIENTS: usize> Profiles<CLIENTS> {
         self.iter().find(|client| client.id == id)
     }
 
-    /// What an upload of `id` over `link` may expect: what it had lately, else what others have. Bytes
-    /// a second.
+    /// What an upload of `id` over `link` may expect: what it had lately, else what the fastest had, since
+    /// the link can do at least that.
     pub(crate) fn expected(
         &self,
         now: Instant,
         id: ClientId,
         link: LinkKey,
         trust: Duration,
-    ) -> Option<u32> {
+    ) -> Option<&PathRecord> {
         let fresh = |client: &&ClientProfile| client.idle(now) <= trust;
-        let throughput = |client: &ClientProfile| Some(client.path(link)?.throughput);
-        let own = self.get(id).filter(fresh).and_then(throughput);
-        // The link can do at least what it did for the fastest.
-        own.or_else(|| self.iter().filter(fresh).filter_map(throughput).max())
+        let own = self.get(id).filter(fresh).and_then(|client| client.path(link));
+        own.or_else(|| {
+            let paths = self.iter().filter(fresh).filter_map(|client| client.path(link));
+            paths.max_by_key(|path| path.throughput)
+        })
     }
 
     pub(crate) fn learn(&mut self, now: Instant, id: ClientId, sample: Sample, span: u16) {

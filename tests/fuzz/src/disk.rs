@@ -1,5 +1,6 @@
 //! Files that outlive a crash: each may be torn, damaged, or somebody else's.
 
+use baton_core::memory;
 use baton_core::spool::{Chain, HEADER, Header, Ledger, MAX_RECORD, Records, Step, crc32c, encode};
 use baton_store::fuzz;
 
@@ -35,6 +36,23 @@ pub(crate) fn ledger(data: &[u8]) {
             let again = again.trim_end_matches('\n');
             assert_eq!(fuzz::ledger_line(again).as_deref().map(str::trim_end), Some(again));
         }
+    }
+}
+
+/// What the agent remembers: as it is, and as entries under the right checksum. What is read comes
+/// back from its own encoding.
+pub(crate) fn memory(data: &[u8]) {
+    let length = u32::try_from(data.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let mut sealed = [&b"BATONMEM\x01\0\0\0"[..], &length].concat();
+    let crc = crc32c(&[&sealed, data]);
+    sealed.extend(crc.to_le_bytes());
+    sealed.extend(data);
+    for file in [data, &sealed] {
+        let Ok(entries) = memory::decode(file) else { continue };
+        let mut buf = vec![0; 2 * file.len() + 64];
+        let length =
+            memory::encode(&mut buf, entries.clone()).expect("it is no longer than it was");
+        assert!(memory::decode(&buf[..length]).is_ok_and(|again| again.eq(entries)));
     }
 }
 

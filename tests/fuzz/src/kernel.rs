@@ -1,10 +1,18 @@
 //! What the kernel and name servers say.
 
 use baton_hal_linux::fuzz;
+use core::net::{IpAddr, Ipv4Addr};
 
 /// A datagram of rtnetlink.
 pub(crate) fn netlink(data: &[u8]) {
     fuzz::netlink(data);
+}
+
+/// `/proc/net/arp` of some kernel.
+pub(crate) fn neighbour(data: &[u8]) {
+    let Ok(table) = core::str::from_utf8(data) else { return };
+    let mac = fuzz::neighbour(table, IpAddr::V4(Ipv4Addr::new(192, 168, 1, 20)));
+    assert_ne!(mac, Some([0; 6]), "nobody has that");
 }
 
 /// `struct tcp_info` of some kernel.

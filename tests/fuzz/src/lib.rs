@@ -51,12 +51,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "toml", run: config::toml },
     Target { name: "netlink", run: kernel::netlink },
     Target { name: "tcp_info", run: kernel::tcp_info },
+    Target { name: "neighbour", run: kernel::neighbour },
     Target { name: "dns", run: kernel::dns },
     Target { name: "upload_info", run: disk::upload_info },
     Target { name: "session", run: disk::session },
     Target { name: "ledger", run: disk::ledger },
     Target { name: "spool_segment", run: disk::spool_segment },
     Target { name: "spool_record", run: disk::spool_record },
+    Target { name: "memory", run: disk::memory },
 ];
 
 /// The target of that name.

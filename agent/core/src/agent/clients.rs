@@ -2,10 +2,10 @@
 //! from it for the next time.
 
 use super::{Agent, ClassLimits, find};
-use crate::adapt::{Algorithm, Pace, Path};
+use crate::adapt::{Algorithm, Expectation, Pace, Path};
 use crate::pool::BLOCK_SIZE;
 use crate::profile::{ClientProfile, Profiles, Sample};
-use crate::{Attempt, Instant, LinkId, LinkKey, Outcome, UploadId};
+use crate::{Attempt, Instant, LinkId, LinkKey, LinkView, Outcome, UploadId};
 
 impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENTS: usize>
     Agent<LINKS, UPLOADS, BLOCKS, CLIENTS>
@@ -15,9 +15,8 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
     pub fn limits(&self, id: UploadId) -> ClassLimits {
         let class = self.policy.classes[self.class_of(id).index()];
         let Some(upload) = self.upload(id) else { return class };
-        let path = upload.paced.map(|link| self.path(link)).unwrap_or_default();
-        let share = u32::from(self.pool.share()).saturating_mul(BLOCK_SIZE as u32);
-        upload.pace.limits(&self.policy.adaptation, class, path, share)
+        let path = upload.paced.map(|link| path(&self.links.view(link))).unwrap_or_default();
+        upload.pace.limits(&self.policy.adaptation, class, path, self.share())
     }
 
     /// The clients of earlier uploads.
@@ -38,6 +37,8 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
         attempt: Attempt,
         outcome: Outcome,
     ) {
+        let class = self.policy.classes[self.class_of(id).index()];
+        let most = class.window_bytes.min(self.share());
         let Some(upload) = find(&mut self.uploads, id) else { return };
         let (before, hedged_on) = (upload.acked, upload.hedged_on());
         upload.is_troubled |= upload.is_trouble(attempt, outcome);
@@ -45,9 +46,9 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
         // Less, where the server lost what it had.
         let news = upload.acked.saturating_sub(before);
         self.totals.acked_bytes += news;
-        let rtt_min = upload.paced.and_then(|link| self.links.view(link).rtt_min);
         if news > 0 {
-            upload.pace.on_acked(now, news, rtt_min);
+            let path = upload.paced.map(|link| path(&self.links.view(link))).unwrap_or_default();
+            upload.pace.on_acked(now, news, &self.policy.adaptation, path, most);
         }
         upload.pace.on_owed(now, upload.is_owed());
         if let Some(link) = hedged_on {
@@ -84,7 +85,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
             let sample = Sample {
                 link: self.key(link),
                 throughput,
-                window_bytes: self.limits(id).window_bytes,
+                window_bytes: upload.pace.need().unwrap_or_else(|| self.limits(id).window_bytes),
                 is_good: !upload.is_troubled && self.links.state(link).is_sound(),
             };
             self.profiles.learn(now, client, sample, self.policy.clients.span);
@@ -96,29 +97,33 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
         let Some(upload) = find(&mut self.uploads, id) else { return };
         upload.paced = Some(link);
         upload.is_troubled = false;
-        upload.pace = Pace::expecting(expected);
+        upload.pace = Pace::expecting(now, expected);
         upload.pace.on_owed(now, upload.is_owed());
     }
 
-    /// What history has an upload expect of a link, in bytes a second.
-    fn expected(&self, now: Instant, id: UploadId, link: LinkId) -> Option<u32> {
+    /// What history has an upload expect of a link.
+    fn expected(&self, now: Instant, id: UploadId, link: LinkId) -> Option<Expectation> {
         let policy = &self.policy;
         let predicts = match policy.adaptation.algorithm {
             Algorithm::Predictive => policy.clients.apply,
             Algorithm::Fixed | Algorithm::Adaptive => false,
         };
         let client = self.upload(id)?.spec.client.filter(|_| predicts)?;
-        self.profiles.expected(now, client, self.key(link), policy.clients.trust)
+        let path = self.profiles.expected(now, client, self.key(link), policy.clients.trust)?;
+        Some(Expectation { rate: path.throughput, window_bytes: path.window_bytes })
     }
 
-    fn path(&self, link: LinkId) -> Path {
-        let view = self.links.view(link);
-        Path { rtt_min: view.rtt_min, rttvar: view.rttvar, loss_ppm: view.loss_ppm }
+    fn share(&self) -> u32 {
+        u32::from(self.pool.share()).saturating_mul(BLOCK_SIZE as u32)
     }
 
     fn key(&self, link: LinkId) -> LinkKey {
         self.links.view(link).spec.key
     }
+}
+
+fn path(view: &LinkView) -> Path {
+    Path { rtt_min: view.rtt_min, rttvar: view.rttvar, loss_ppm: view.loss_ppm }
 }
 
 /// Of a small router, but for the table of blocks: the pool has two bytes for each.

@@ -71,7 +71,8 @@ fn an_upload_expects_what_its_client_had_lately_else_what_the_fastest_had() {
     let mut profiles = Profiles::<4>::new();
     profiles.learn(at(0), client(1), sample(LTE, 100), 16);
     profiles.learn(at(10), client(2), sample(LTE, 900), 16);
-    let expected = |now, id, link| profiles.expected(now, id, link, DAY);
+    let expected =
+        |now, id, link| profiles.expected(now, id, link, DAY).map(|path| path.throughput);
 
     assert_eq!(expected(at(20), client(1), LTE), Some(100));
     assert_eq!(expected(at(20), client(3), LTE), Some(900));

@@ -100,9 +100,9 @@ memory       1.0 MB of 8.0 MB in use
 warning      no spool
 
 Clients
-CLIENT                 AGO  LINK   A SECOND  RELIABLE  BEST
-02:00:00:00:00:07  1m 30s   eth0     1.0 MB      67 %  -
-02:00:00:00:00:07  1m 30s   wlan0    879 KB     100 %  ✓
+CLIENT                AGO  LINK   A SECOND  RELIABLE  BEST
+02:00:00:00:00:07  1m 30s  eth0     1.0 MB      67 %  -
+02:00:00:00:00:07  1m 30s  wlan0    879 KB     100 %  ✓
 
 Last switches
    AGO  FROM   TO    REASON        EVIDENCE    GAP  SENT TWICE

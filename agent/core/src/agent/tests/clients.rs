@@ -88,7 +88,7 @@ fn what_is_not_to_be_learned_or_applied_is_not() {
 fn a_window_shrinks_to_what_a_slow_link_needs_and_the_pool_gives_no_more() {
     let mut world = World::new();
     let upload = begun(&mut world, PHONE);
-    carry(&mut world, upload, 200_000, 0, MIB / 2);
+    carry(&mut world, upload, 200_000, 0, MIB + MIB / 2);
 
     assert_eq!(world.agent.limits(upload.0).window_bytes, 64 * 1024);
     let blocks = core::iter::from_fn(|| world.agent.try_take_block(upload.0)).count();
