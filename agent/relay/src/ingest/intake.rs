@@ -275,10 +275,14 @@ impl<T: Transport> Intake<T> {
         Ok(())
     }
 
-    /// How much the socket of a client may hold: a share of what is set aside for sockets.
+    /// How much the socket of a client may hold: a share of what is set aside for sockets, once it has
+    /// sent so much that the others which came with it are counted.
     pub(crate) fn lan_window(&self) -> usize {
         let pool = usize::from(self.hub.core.borrow().pool().total()) * BLOCK_SIZE;
-        (pool / 4 / self.hub.requests.get().max(1)).clamp(LAN_WINDOW.start, LAN_WINDOW.end)
+        let share = pool / 16 / self.hub.requests.get().max(1);
+        // In steps: each is a system call.
+        let earned = 1 << (self.received() / 4).clamp(1, LAN_WINDOW.end as u64).ilog2();
+        share.min(earned).clamp(LAN_WINDOW.start, LAN_WINDOW.end)
     }
 
     /// Waits for the upstream's proof, or what there is instead. Cancel-safe.
