@@ -162,26 +162,34 @@ impl<T: Transport + 'static> Lane<T> {
                 .map(Option::unwrap_or_default)
                 .map_err(Unwritten::Transport);
         }
-        let mut scratch = self.hub.scratch.borrow_mut();
-        let most = usize::try_from(left).map_or(scratch.len(), |left| left.min(scratch.len()));
-        let read = match &self.transfer.body {
+        let body = body.start..body.start + left;
+        match &self.transfer.body {
+            Body::Pool | Body::Passing => self.write_blocks(stream, head, body),
             Body::Spool(file) | Body::Chunks(file) => {
-                file.read_at(&mut scratch[..most], body.start).map_err(|error| {
-                    tracing::error!(upload = self.transfer.name, %error, "reading the spool");
-                    Unwritten::Lost
-                })?
+                self.write_kept(stream, head, left, |bytes| file.read_at(bytes, body.start))
             }
-            Body::Kept { body: kept, .. } => {
-                kept.read_at(&mut scratch[..most], body.start).map_err(|error| {
-                    tracing::error!(upload = self.transfer.name, %error, "reading the spool");
+            Body::Kept { body: kept, .. } => self.write_kept(stream, head, left, |bytes| {
+                kept.read_at(bytes, body.start).inspect_err(|error| {
                     self.transfer.is_damaged.set(matches!(error, ShelfError::Damaged(_)));
-                    Unwritten::Lost
-                })?
-            }
-            Body::Pool | Body::Passing => {
-                return self.write_blocks(stream, head, body.start..body.start + left);
-            }
-        };
+                })
+            }),
+        }
+    }
+
+    /// The same, from a file.
+    fn write_kept<E: core::fmt::Display>(
+        &self,
+        stream: &T::Stream,
+        head: &[u8],
+        most: u64,
+        read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<usize, Unwritten<T::Error>> {
+        let mut scratch = self.hub.scratch.borrow_mut();
+        let most = usize::try_from(most).map_or(scratch.len(), |most| most.min(scratch.len()));
+        let read = read(&mut scratch[..most]).map_err(|error| {
+            tracing::error!(upload = self.transfer.name, %error, "reading the spool");
+            Unwritten::Lost
+        })?;
         stream
             .try_write(&[IoSlice::new(head), IoSlice::new(&scratch[..read])])
             .map(Option::unwrap_or_default)
