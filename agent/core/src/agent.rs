@@ -351,10 +351,10 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
         }
     }
 
-    /// The `index`th oldest block that an upload holds.
-    pub fn block(&self, id: UploadId, index: u16) -> Option<BlockId> {
-        let upload = self.upload(id)?;
-        self.pool.nth(&upload.chain, index)
+    /// The blocks that an upload holds, from the `index`th oldest on.
+    pub fn blocks(&self, id: UploadId, index: u16) -> impl Iterator<Item = BlockId> {
+        let upload = self.upload(id).into_iter();
+        upload.flat_map(move |upload| self.pool.blocks(&upload.chain, index))
     }
 
     /// The pool, for display.

@@ -179,8 +179,12 @@ impl<const BLOCKS: usize> Pool<BLOCKS> {
         self.held[to.index()] += extra;
     }
 
-    /// The `index`th oldest block of `chain`.
-    pub fn nth(&self, chain: &Chain, index: u16) -> Option<BlockId> {
+    /// The blocks of `chain` from the `index`th oldest on.
+    pub fn blocks(&self, chain: &Chain, index: u16) -> impl Iterator<Item = BlockId> {
+        core::iter::successors(self.nth(chain, index), |block| self.next[block.index()])
+    }
+
+    fn nth(&self, chain: &Chain, index: u16) -> Option<BlockId> {
         if index + 1 == chain.len {
             return chain.tail;
         }

@@ -3,7 +3,7 @@
 use baton_core::Duration;
 use baton_wire::http::{Drain, Error as HttpError, Head, Server, ServerEvent, Unfit};
 use core::ops::Range;
-use std::io;
+use std::io::{self, IoSliceMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
@@ -37,6 +37,8 @@ pub(crate) struct Connection<S> {
     patience: Duration,
     /// The request under way has its answer.
     answered: bool,
+    /// What the socket was told to hold of what came; 0: nothing yet.
+    window: usize,
 }
 
 /// Why a connection ends.
@@ -69,6 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             unread: 0..0,
             patience,
             answered: false,
+            window: 0,
         }
     }
 
@@ -228,6 +231,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 impl Connection<TcpStream> {
+    /// How many bytes of the request's body can be read by [`Self::try_read_raw`]: none while there
+    /// are some that came with something else.
+    pub(crate) fn raw_body(&self) -> u64 {
+        if self.unread.is_empty() { self.http.raw_body() } else { 0 }
+    }
+
+    /// Waits until there may be some.
+    pub(crate) async fn readable(&self) -> Result<(), Ended> {
+        match tokio::time::timeout(self.patience, self.stream.readable()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Ended::Gone),
+            Err(_) => Err(Ended::Silent),
+        }
+    }
+
+    /// Reads what is there of the body into places that hold no more than [`Self::raw_body`].
+    pub(crate) fn try_read_raw(&mut self, places: &mut [IoSliceMut<'_>]) -> Result<usize, Ended> {
+        match self.stream.try_read_vectored(places) {
+            Ok(0) => Err(Ended::Gone),
+            Ok(n) => {
+                self.http.took_raw(n as u64);
+                Ok(n)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(_) => Err(Ended::Gone),
+        }
+    }
+
+    /// Lets the client have about so many bytes under way. The kernel doubles it, for its own
+    /// bookkeeping.
+    pub(crate) fn set_window(&mut self, bytes: usize) {
+        if self.window != bytes {
+            self.window = bytes;
+            // Where the kernel refuses, it stays as it was.
+            let _ = socket2::SockRef::from(&self.stream).set_recv_buffer_size(bytes);
+        }
+    }
+
     /// Waits until the client has closed or broken its connection. Reads nothing.
     pub(crate) async fn gone(&self) {
         loop {

@@ -2,7 +2,7 @@
 //!
 //! Everything runs on one thread. No borrow of the core or the arena lives across an await.
 
-use crate::arena::Arena;
+use crate::arena::{Arena, Place};
 use crate::connections::Connections;
 use crate::depot::Depot;
 use crate::ingest::Sessions;
@@ -13,8 +13,8 @@ use crate::spool::Spool;
 use crate::transfer::{Body, Transfer};
 use crate::upstream::Upstream;
 use baton_core::{
-    Action, Agent, Attempt, BLOCK_SIZE, BlockId, Event, Failure, Instant, LinkId, Observation,
-    Outcome, StateKind, UploadId,
+    Action, Agent, Attempt, BLOCK_SIZE, Event, Failure, Instant, LinkId, Observation, Outcome,
+    StateKind, UploadId,
 };
 use baton_hal::{Clock, Facts, Transport};
 use core::cell::{Cell, RefCell};
@@ -28,6 +28,9 @@ pub(crate) const LINKS: usize = 8;
 
 /// Uploads at once: each is sure of four blocks, so this needs a pool of 4 MiB.
 pub(crate) const UPLOADS: usize = 64;
+
+/// Bytes that pass between a connection and a file at once.
+const SCRATCH: usize = 64 * 1024;
 
 /// Blocks at most: 64 MiB.
 pub(crate) const BLOCKS: usize = 4096;
@@ -45,6 +48,8 @@ pub(crate) struct Hub<T: Transport> {
     pub(crate) transport: T,
     pub(crate) core: RefCell<Box<Core>>,
     pub(crate) arena: Arena,
+    /// For bytes between a connection and a file. Not to be held across an await.
+    pub(crate) scratch: RefCell<Box<[u8]>>,
     pub(crate) spool: Rc<Spool>,
     /// In `spool` mode, what is to be delivered.
     pub(crate) depot: Option<Depot>,
@@ -115,6 +120,7 @@ impl<T: Transport + 'static> Hub<T> {
             clock,
             transport,
             arena: Arena::new(core.pool().total()),
+            scratch: RefCell::new(vec![1; SCRATCH].into()),
             core: RefCell::new(core),
             spool,
             depot,
@@ -273,11 +279,25 @@ impl<T: Transport + 'static> Hub<T> {
         }
     }
 
-    /// The block that an upload's byte at `offset` is in, and the place in it.
-    pub(crate) fn locate(&self, transfer: &Transfer, offset: u64) -> Option<(BlockId, usize)> {
-        let into = offset.checked_sub(transfer.held_from())?;
-        let block = self.core.borrow().block(transfer.id, (into / BLOCK_SIZE as u64) as u16)?;
-        Some((block, (into % BLOCK_SIZE as u64) as usize))
+    /// Where an upload's bytes from `offset` on are, or go.
+    pub(crate) fn places<const N: usize>(
+        &self,
+        transfer: &Transfer,
+        offset: u64,
+        most: u64,
+    ) -> heapless::Vec<Place, N> {
+        let Some(into) = offset.checked_sub(transfer.held_from()) else {
+            return heapless::Vec::new();
+        };
+        let (index, mut at) = (into / BLOCK_SIZE as u64, (into % BLOCK_SIZE as u64) as usize);
+        let mut left = most;
+        let core = self.core.borrow();
+        let places = core.blocks(transfer.id, index as u16).map_while(|block| {
+            let place = Place::new(block, core::mem::take(&mut at)).at_most(left);
+            left -= place.len() as u64;
+            (place.len() > 0).then_some(place)
+        });
+        places.take(N).collect()
     }
 
     /// A link's name, for binding and for people.
@@ -298,16 +318,16 @@ impl<T: Transport + 'static> Hub<T> {
         };
         for index in 0..LINKS {
             let link = LinkId(index as u8);
-            let view = core.links().view(link);
-            let before = said.states[index].replace(view.state);
-            if before.is_some_and(|before| before != view.state)
-                || before.is_none() && view.state != StateKind::Absent
+            let state = core.links().state(link).kind();
+            let before = said.states[index].replace(state);
+            if before.is_some_and(|before| before != state)
+                || before.is_none() && state != StateKind::Absent
             {
                 tracing::info!(
                     link = name(Some(link)),
                     from = before.unwrap_or(StateKind::Absent).name(),
-                    to = view.state.name(),
-                    suspicion_ms = view.threshold.as_millis() as u64,
+                    to = state.name(),
+                    suspicion_ms = core.links().suspicion_threshold(link).as_millis() as u64,
                     "link state"
                 );
             }

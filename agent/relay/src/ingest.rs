@@ -23,6 +23,7 @@ use crate::hub::Hub;
 use baton_core::Duration;
 use baton_hal::Transport;
 use core::net::SocketAddr;
+use intake::LAN_WINDOW;
 use request::{Request, Route};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,7 +43,10 @@ pub(crate) async fn serve<T: Transport>(
 ) {
     // A window smaller than a segment is filled only when the sender's patience ends, 200 ms later:
     // on loopback a segment has 64 KiB.
-    let _ = socket2::SockRef::from(&listener).set_tcp_mss(SEGMENT);
+    let socket = socket2::SockRef::from(&listener);
+    let _ = socket.set_tcp_mss(SEGMENT);
+    // Of a client that it met with less, the kernel takes no more later.
+    let _ = socket.set_recv_buffer_size(LAN_WINDOW.end);
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -71,13 +75,12 @@ async fn client<T: Transport>(
     peer: SocketAddr,
     origin: Origin,
 ) {
-    // Counted in what a client costs: 16 KiB here, doubled by the kernel for its own bookkeeping.
-    let socket = socket2::SockRef::from(&stream);
-    let _ = socket.set_recv_buffer_size(16 * 1024);
-    let _ = socket.set_send_buffer_size(16 * 1024);
+    // Counted in what a client costs, and doubled by the kernel for its own bookkeeping.
+    let _ = socket2::SockRef::from(&stream).set_send_buffer_size(LAN_WINDOW.start);
     let _ = stream.set_nodelay(true);
     let interface = origin(&stream);
     let mut connection = Connection::new(stream, hub.rules.borrow().patience);
+    connection.set_window(LAN_WINDOW.start);
     loop {
         if let Err(ended) = connection.next_request().await {
             return refuse(&mut connection, ended).await;

@@ -1,7 +1,9 @@
 //! The asking end of uploads by offset: one connection, its requests pipelined.
 //!
 //! An upload is created, appended to, asked for and given up. [`crate::tus`] and
-//! [`crate::resumable`] say the same in other words.
+//! [`crate::resumable`] say the same in other words; [`plan`] says how much an append carries.
+
+pub mod plan;
 
 use crate::{
     http::{self, ClientEvent, Eof, Error, Head, Method, NotSent, Peer},

@@ -2,7 +2,7 @@
 
 use super::intake::Intake;
 use super::refusal::Refusal;
-use crate::connection::{Connection, Incoming};
+use crate::connection::{Connection, Ended, Incoming};
 use baton_hal::Transport;
 use baton_wire::resumable::Interop;
 use baton_wire::resumable::server::Interim;
@@ -20,32 +20,48 @@ pub(super) async fn take<T: Transport>(
     connection.invite().await?;
     let mut told = intake.received();
     loop {
+        connection.set_window(intake.lan_window());
+        let raw = if held == 0 && intake.pulls() { connection.raw_body() } else { 0 };
+        if raw > 0 {
+            while_there(connection, intake.roomy()).await?;
+        }
         let incoming = tokio::select! {
-            incoming = connection.next() => incoming?,
+            incoming = next(connection, raw) => incoming?,
             verdict = intake.verdict(), if !intake.is_whole() => {
                 verdict?;
                 return Ok(());
             }
         };
         match incoming {
-            Incoming::Body(range) => {
+            None => intake.pull(raw, |places| connection.try_read_raw(places))?,
+            Some(Incoming::Body(range)) => {
                 let known = held.min(range.len() as u64);
                 held -= known;
                 let bytes = &connection.bytes(range)[known as usize..];
                 while_there(connection, intake.push(bytes)).await?;
-                if let Some(interop) = hears
-                    && intake.received() - told >= TOLD
-                    && !intake.is_whole()
-                {
-                    told = intake.received();
-                    let progress = Interim::Progress { offset: told };
-                    connection.hint(|out| progress.write(out, interop)).await?;
-                }
             }
-            Incoming::End => return Ok(()),
-            Incoming::Request => {}
+            Some(Incoming::End) => return Ok(()),
+            Some(Incoming::Request) => {}
+        }
+        if let Some(interop) = hears
+            && intake.received() - told >= TOLD
+            && !intake.is_whole()
+        {
+            told = intake.received();
+            let progress = Interim::Progress { offset: told };
+            connection.hint(|out| progress.write(out, interop)).await?;
         }
     }
+}
+
+/// What comes next. `None`: some of `raw` bytes of the body, which are to be read where they are kept.
+async fn next(connection: &mut Connection<TcpStream>, raw: u64) -> Result<Option<Incoming>, Ended> {
+    if raw == 0 {
+        return connection.next().await.map(Some);
+    }
+    // A client may be as fast as this is: others have a turn.
+    tokio::task::coop::consume_budget().await;
+    connection.readable().await.map(|()| None)
 }
 
 /// How many bytes come between two such words: a client forgets as many at once. Of the last byte it

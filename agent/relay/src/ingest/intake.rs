@@ -13,6 +13,8 @@
 use super::credential;
 use super::refusal::{Refusal, settle};
 use super::stow::Stow;
+use crate::arena::{PLACES, Place};
+use crate::connection::Ended;
 use crate::hub::Hub;
 use crate::lane::abandon;
 use crate::spool::{SpoolError, SpoolFile};
@@ -21,7 +23,9 @@ use crate::upstream::Spoken;
 use baton_core::{BLOCK_SIZE, Duration, Event, UploadId, UploadSpec};
 use baton_hal::Transport;
 use core::cell::RefCell;
+use core::ops::Range;
 use sha2::{Digest, Sha256};
+use std::io::IoSliceMut;
 use std::rc::Rc;
 use tokio::sync::Notify;
 
@@ -218,6 +222,69 @@ impl<T: Transport> Intake<T> {
         Ok(taken)
     }
 
+    /// Whether bytes can be read straight to where they are kept, by [`Self::pull`].
+    pub(crate) fn pulls(&self) -> bool {
+        match &*self.stage.borrow() {
+            Stage::Relayed(transfer) => match transfer.body {
+                Body::Pool | Body::Spool(_) => true,
+                Body::Passing | Body::Chunks(_) | Body::Kept { .. } => false,
+            },
+            Stage::Unmeasured(_) | Stage::Stowed(_) | Stage::Ended { .. } => false,
+        }
+    }
+
+    /// Waits until there is room for one byte at least. Cancel-safe.
+    pub(crate) async fn roomy(&self) -> Result<(), Refusal> {
+        loop {
+            let room = self.hub.room.notified();
+            let Some(transfer) = self.relayed() else { return Ok(()) };
+            if !matches!(transfer.body, Body::Pool)
+                || reserve(&self.hub, &transfer, transfer.received(), 1)[0].len() > 0
+            {
+                return Ok(());
+            }
+            tokio::select! {
+                () = room => {}
+                verdict = self.verdict() => verdict?,
+            }
+        }
+    }
+
+    /// Has `read` fill in what comes next, `most` bytes or fewer, in the places that it is given.
+    pub(crate) fn pull(
+        &self,
+        most: u64,
+        read: impl FnOnce(&mut [IoSliceMut<'_>]) -> Result<usize, Ended>,
+    ) -> Result<(), Refusal> {
+        let Some(transfer) = self.relayed() else { return Ok(()) };
+        let offset = transfer.received();
+        let most = most.min(transfer.total - offset);
+        let taken = if let Body::Spool(file) = &transfer.body {
+            let mut scratch = self.hub.scratch.borrow_mut();
+            let most = usize::try_from(most).map_or(scratch.len(), |most| most.min(scratch.len()));
+            let taken = read(&mut [IoSliceMut::new(&mut scratch[..most])])?;
+            file.write_at(&scratch[..taken], offset)?;
+            transfer.hash(&scratch[..taken]);
+            taken
+        } else {
+            self.hub.arena.fill(reserve(&self.hub, &transfer, offset, most), read)?
+        };
+        if taken > 0 {
+            arrived(&self.hub, &transfer, offset + taken as u64);
+        }
+        Ok(())
+    }
+
+    /// How much the socket of a client may hold: a share of what is set aside for sockets, once it has
+    /// sent so much that the others which came with it are counted.
+    pub(crate) fn lan_window(&self) -> usize {
+        let pool = usize::from(self.hub.core.borrow().pool().total()) * BLOCK_SIZE;
+        let share = pool / 16 / self.hub.requests.get().max(1);
+        // In steps: each is a system call.
+        let earned = 1 << (self.received() / 4).clamp(1, LAN_WINDOW.end as u64).ilog2();
+        share.min(earned).clamp(LAN_WINDOW.start, LAN_WINDOW.end)
+    }
+
     /// Waits for the upstream's proof, or what there is instead. Cancel-safe.
     pub(crate) async fn verdict(&self) -> Result<(), Refusal> {
         if let (Some(stow), Some(depot)) = (self.stow(), &self.hub.depot) {
@@ -261,6 +328,13 @@ impl<T: Transport> Intake<T> {
     /// Whether it has a slot among the uploads under way.
     pub(crate) fn is_relayed(&self) -> bool {
         matches!(&*self.stage.borrow(), Stage::Relayed(_))
+    }
+
+    fn relayed(&self) -> Option<Rc<Transfer>> {
+        match &*self.stage.borrow() {
+            Stage::Relayed(transfer) => Some(transfer.clone()),
+            Stage::Unmeasured(_) | Stage::Stowed(_) | Stage::Ended { .. } => None,
+        }
     }
 
     fn stow(&self) -> Option<Rc<Stow>> {
@@ -395,21 +469,47 @@ fn keep<T: Transport>(
     }
     let mut taken = 0;
     while taken < bytes.len() {
-        let at = offset + taken as u64;
-        let place = hub.locate(transfer, at).or_else(|| {
-            let block = hub.core.borrow_mut().try_take_block(transfer.id);
-            block.and_then(|_| hub.locate(transfer, at))
-        });
-        let Some((block, at)) = place else { break };
-        let len = (bytes.len() - taken).min(BLOCK_SIZE - at);
-        let piece = &bytes[taken..taken + len];
-        hub.arena.block_mut(block)[at..at + len].copy_from_slice(piece);
-        taken += len;
+        let left = &bytes[taken..];
+        let places = reserve(hub, transfer, offset + taken as u64, left.len() as u64);
+        let filled = hub.arena.fill(places, |places| copy(left, places));
+        if filled == 0 {
+            break;
+        }
+        taken += filled;
     }
     if matches!(transfer.body, Body::Passing) {
         transfer.hash(&bytes[..taken]);
     }
     Ok(taken)
+}
+
+/// Where the next bytes go, `most` of them or fewer: in blocks that it has, and in more as there are.
+fn reserve<T: Transport>(
+    hub: &Rc<Hub<T>>,
+    transfer: &Transfer,
+    offset: u64,
+    most: u64,
+) -> [Place; PLACES] {
+    let room = |places: &[Place]| places.iter().map(|place| place.len() as u64).sum::<u64>();
+    let mut places = hub.places::<PLACES>(transfer, offset, most);
+    while !places.is_full() && room(&places) < most {
+        if hub.core.borrow_mut().try_take_block(transfer.id).is_none() {
+            break;
+        }
+        places = hub.places(transfer, offset, most);
+    }
+    core::array::from_fn(|index| places.get(index).copied().unwrap_or_default())
+}
+
+/// Copies what fits.
+fn copy(mut from: &[u8], places: &mut [IoSliceMut<'_>]) -> usize {
+    let whole = from.len();
+    for place in places {
+        let (piece, rest) = from.split_at(place.len().min(from.len()));
+        place[..piece.len()].copy_from_slice(piece);
+        from = rest;
+    }
+    whole - from.len()
 }
 
 /// The upload is over, whoever ended it: its slot and its blocks are free.
@@ -435,6 +535,10 @@ pub(crate) fn close<T: Transport>(hub: &Rc<Hub<T>>, transfer: &Transfer, is_stor
         "upload ended"
     );
 }
+
+/// Least and most bytes that the socket of a client may hold. The least counts in what a client costs;
+/// the most carries 400 Mbit/s over a WiFi of 5 ms.
+pub(super) const LAN_WINDOW: Range<usize> = 16 * 1024..256 * 1024;
 
 /// How often is looked for a slot that another may be made to give up.
 const GLANCE: Duration = Duration::from_secs(1);

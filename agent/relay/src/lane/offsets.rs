@@ -6,15 +6,9 @@ use super::{Lane, Order, Outbox};
 use baton_core::{Duration, Failure, Outcome};
 use baton_hal::Transport;
 use baton_wire::http::{Eof, NotSent, Peer};
+use baton_wire::upload::plan::{Bounds, DEPTH, Plan, Progress, next_append};
 use baton_wire::upload::{Answer, Append, Client, Create, Protocol, Refused, Verb};
 use core::ops::Range;
-
-/// Requests that may be unanswered on one connection.
-const DEPTH: usize = 32;
-
-/// Least and most bytes of one append: a request head is 1 % of the least, and an answer to the
-/// most comes every 26 ms at 20 Mbit/s, which is soon enough for a proof.
-const PART: Range<u64> = 16 * 1024..64 * 1024;
 
 /// Whether a session appends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -220,61 +214,51 @@ impl Offsets {
         out.refill(|out| self.client.append(out, &peer, &append))
     }
 
-    /// Starts the next append if there is something to send, room for it, and it is worth a request.
+    /// Starts the next append, if one is due.
     fn append<T: Transport + 'static>(
         &mut self,
         lane: &Lane<T>,
         out: &mut Outbox,
     ) -> Result<Option<Range<u64>>, Failure> {
         let Mode::Appending { next } = self.mode else { return Ok(None) };
-        if self.unanswered() >= DEPTH {
-            return Ok(None);
-        }
         let transfer = &lane.transfer;
         let (limits, acked) = {
             let core = lane.hub.core.borrow();
             let Some(view) = core.view(transfer.id) else { return Ok(None) };
             (core.limits(transfer.id), view.acked)
         };
-        // Bytes sent over the link that was left may still be landing: no more is risked on that
-        // than the beginning.
-        let is_ahead = acked < self.from;
-        if is_ahead && next > self.from {
+        let progress = Progress {
+            total: transfer.total,
+            received: transfer.received(),
+            acked,
+            from: self.from,
+            next,
+            unanswered: self.unanswered(),
+        };
+        let bounds = Bounds {
+            window: u64::from(limits.window_bytes),
+            chunk: u64::from(limits.chunk_bytes),
+            delivery_rate: lane.gauge.last.get().delivery_rate,
+            pipelined: is_fenced(lane),
+            limits: transfer.limits.get(),
+        };
+        let Some(Plan { range, awaits }) = next_append(&progress, &bounds) else {
             return Ok(None);
-        }
-        let window = u64::from(limits.window_bytes);
-        let most = if is_ahead { PART.start } else { PART.end };
-        let told = transfer.limits.get();
-        let part = (window / 4)
-            .clamp(PART.start, most)
-            .min(u64::from(limits.chunk_bytes))
-            .max(told.min_append_size.unwrap_or(0).min(window))
-            .min(told.max_append_size.unwrap_or(u64::MAX).max(1));
-        let held = transfer.received().saturating_sub(next);
-        // There is room for it in a window smaller than that of the link that was left.
-        let least = if is_ahead { part } else { 0 };
-        let room = (acked + window).saturating_sub(next).max(least);
-        let len = held.min(room).min(part);
-        let is_long_enough = len >= told.min_append_size.unwrap_or(0).min(part);
-        let is_worth_it =
-            len == part || next + len == transfer.total || self.unanswered() == 0 && is_long_enough;
-        if len == 0 || !is_worth_it {
-            return Ok(None);
-        }
+        };
         let location = lane.location()?;
         let append = Append {
             target: &location,
-            offset: next,
-            length: len,
+            offset: range.start,
+            length: range.end - range.start,
             declare_length: None,
-            awaits: is_ahead,
-            last: next + len == transfer.total,
+            awaits,
+            last: range.end == transfer.total,
         };
         let peer = lane.peer();
         let client = &mut self.client;
         out.refill(|out| client.append(out, &peer, &append))?;
-        self.mode = Mode::Appending { next: next + len };
-        Ok(Some(next..next + len))
+        self.mode = Mode::Appending { next: range.end };
+        Ok(Some(range))
     }
 
     fn report_drained<T: Transport + 'static>(&mut self, lane: &Lane<T>) {
