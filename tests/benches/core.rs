@@ -6,8 +6,9 @@
 //! as every driver does.
 
 use baton_core::{
-    Action, Agent, Attempt, Class, ClassLimits, Duration, Event, Instant, LinkId, LinkPolicy, LinkSpec,
-    Observation, Outcome, Policy, Resume, UploadId, UploadPolicy, UploadSpec,
+    Action, Adaptation, Agent, Attempt, Class, ClassLimits, ClientId, ClientPolicy, Duration,
+    Event, Instant, LinkId, LinkKey, LinkPolicy, LinkSpec, Observation, Outcome, Policy, Resume,
+    Tariff, UploadId, UploadPolicy, UploadSpec,
 };
 use clap::Parser;
 use std::process::{Command, ExitCode};
@@ -23,12 +24,13 @@ struct Options {
     bench: bool,
 }
 
-/// What the issue asks for: four links, eight uploads; a gateway's arena of 4 MiB.
+/// What the issue asks for: four links, eight uploads, sixteen clients; a gateway's arena of 4 MiB.
 const LINKS: usize = 4;
 const UPLOADS: usize = 8;
 const BLOCKS: usize = 256;
+const CLIENTS: usize = 16;
 
-type Core = Agent<LINKS, UPLOADS, BLOCKS>;
+type Core = Agent<LINKS, UPLOADS, BLOCKS, CLIENTS>;
 
 /// A kind of event, and how the `n`th of them is made.
 type Kind = (&'static str, fn(&mut Gateway, u64));
@@ -79,7 +81,10 @@ fn main() -> ExitCode {
         };
         println!("| {kind} | {} |", cost / (MANY - FEW));
     }
-    println!("\nstate: {} bytes for {LINKS} links, {UPLOADS} uploads and {BLOCKS} blocks", size_of::<Core>());
+    println!(
+        "\nstate: {} bytes for {LINKS} links, {UPLOADS} uploads, {CLIENTS} clients and {BLOCKS} blocks",
+        size_of::<Core>()
+    );
     ExitCode::SUCCESS
 }
 
@@ -119,9 +124,17 @@ impl Gateway {
         let core = Core::new(policy(), 1);
         let now = Instant::from_millis(1000);
         let mut gateway = Self { core, now, uploads: Vec::new(), actions: Vec::with_capacity(64) };
-        for (index, class) in (0..).zip([Class::Ethernet, Class::Wifi, Class::Lte, Class::Cellular]) {
+        for (index, class) in (0..).zip([Class::Ethernet, Class::Wifi, Class::Lte, Class::Cellular])
+        {
             let link = LinkId(index);
-            let spec = LinkSpec { class, priority: u32::from(index), metric: 100, metered: index > 1 };
+            let spec = LinkSpec {
+                class,
+                priority: u32::from(index),
+                metric: 100,
+                metered: index > 1,
+                tariff: Tariff::FREE,
+                key: LinkKey(u32::from(index)),
+            };
             for observation in [
                 Observation::Appeared(spec),
                 Observation::Facts { carrier: true, address: true, route: true },
@@ -142,7 +155,13 @@ impl Gateway {
 
     fn open(&mut self) {
         let id = self.core.vacancy().expect("a slot");
-        let spec = UploadSpec { total: 1 << 40, resume: Resume::Fenced, replayable: false, resumes_at: None };
+        let spec = UploadSpec {
+            total: 1 << 40,
+            resume: Resume::Fenced,
+            replayable: false,
+            resumes_at: None,
+            client: Some(ClientId::Mac([2; 6])),
+        };
         self.actions.clear();
         self.feed(Event::Opened { id, spec });
         let attempt = self.actions.iter().find_map(|action| match *action {
@@ -183,6 +202,8 @@ fn policy() -> Policy {
     Policy {
         links: LinkPolicy::default(),
         uploads: UploadPolicy::default(),
+        adaptation: Adaptation::default(),
+        clients: ClientPolicy::default(),
         classes: [limits; Class::ALL.len()],
         pool_blocks: BLOCKS as u16,
     }

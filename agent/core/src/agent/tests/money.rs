@@ -6,7 +6,7 @@ use crate::{Account, LinkSpec, Reason, Resume, Tariff};
 use core::num::NonZeroU64;
 
 /// `link` may carry so much in a month.
-fn budget(world: &mut World, link: LinkId, bytes: u64) {
+pub(super) fn budget(world: &mut World, link: LinkId, bytes: u64) {
     let spec = world.agent.links().view(link).spec;
     let tariff = Tariff { budget_bytes: NonZeroU64::new(bytes), ..Tariff::FREE };
     world.observe(link, Observation::Appeared(LinkSpec { tariff, ..spec }));

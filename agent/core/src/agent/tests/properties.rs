@@ -1,18 +1,23 @@
 //! Whatever happens, what must hold.
 
-use super::world::{MIB, RTT, World};
+use super::money::budget;
+use super::world::{ETH, LTE, MIB, RTT, WLAN, World};
 use super::*;
+use crate::Account;
 use proptest::prelude::*;
 
 proptest! {
     /// A model upstream that keeps one offset, and a world that does anything to links and lanes.
     #[test]
     fn whatever_happens_no_byte_is_skipped_and_one_lane_appends(
-        steps in proptest::collection::vec((0u8..13, 0u8..3, 0u64..50_000), 1..150),
+        steps in proptest::collection::vec((0u8..15, 0u8..3, 0u64..50_000), 1..150),
         kind in 0u8..3,
     ) {
         let resume = [Resume::Fenced, Resume::Plain, Resume::Replay][usize::from(kind)];
         let mut world = World::new();
+        for link in [ETH, WLAN, LTE] {
+            budget(&mut world, link, MIB);
+        }
         let id = world.open(MIB, resume);
         world.feed(Event::Received { id, offset: MIB });
         let mut stored = 0u64;
@@ -49,6 +54,8 @@ proptest! {
                         }
                     }
                 }
+                13 => world.observe(link, Observation::Carried(amount * 20)),
+                14 => world.observe(link, Observation::Account(Account::default())),
                 10 => world.feed(Event::Override((amount % 3 > 0).then_some(link))),
                 11 => {
                     if let Some((attempt, _, _)) = appending.pop() {

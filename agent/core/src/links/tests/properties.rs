@@ -2,12 +2,25 @@
 
 use super::world::*;
 use super::*;
+use crate::{Account, LinkSpec, OverBudget, Tariff};
+use core::num::NonZeroU64;
 use proptest::prelude::*;
+
+/// A link that may carry 100 MB a month.
+fn priced(metered: bool, refuses: bool) -> LinkSpec {
+    let over_budget = if refuses { OverBudget::Refuse } else { OverBudget::LastResort };
+    let budget_bytes = NonZeroU64::new(100 << 20);
+    LinkSpec { tariff: Tariff { budget_bytes, over_budget, ..Tariff::FREE }, ..spec(ETH, metered) }
+}
 
 fn any_observation() -> impl Strategy<Value = Observation> {
     let rtt = (0..3000u64).prop_map(ms);
     prop_oneof![
-        1 => any::<bool>().prop_map(|metered| Observation::Appeared(spec(ETH, metered))),
+        1 => (any::<bool>(), any::<bool>())
+            .prop_map(|(metered, refuses)| Observation::Appeared(priced(metered, refuses))),
+        1 => (0..80u64 << 20).prop_map(Observation::Carried),
+        1 => (0..100_000u32).prop_map(Observation::Probed),
+        1 => Just(Observation::Account(Account::default())),
         1 => Just(Observation::Vanished),
         1 => any::<(bool, bool, bool)>().prop_map(|(carrier, address, route)| Observation::Facts {
             carrier,

@@ -164,12 +164,13 @@ impl World {
 /// What holds whatever was observed, once probes and switches are drained.
 pub(super) fn assert_sane<const N: usize>(table: &Links<N>, now: Instant) {
     let ranked: Vec<LinkId> = table.ranked().collect();
-    let is_refused =
-        |view: &LinkView| view.spent && view.spec.tariff.over_budget == OverBudget::Refuse;
-    let mut usable: Vec<LinkId> = (0..N as u8)
-        .map(LinkId)
-        .filter(|id| table.is_usable(*id) && !is_refused(&table.view(*id)))
-        .collect();
+    let is_refused = |id: LinkId| {
+        let view = table.view(id);
+        let refuses = view.spec.tariff.over_budget == OverBudget::Refuse;
+        view.spent && refuses && table.override_link() != Some(id)
+    };
+    let mut usable: Vec<LinkId> =
+        (0..N as u8).map(LinkId).filter(|id| table.is_usable(*id) && !is_refused(*id)).collect();
     assert_eq!(
         table.active(),
         ranked.first().copied(),
