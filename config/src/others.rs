@@ -10,7 +10,7 @@
 
 use crate::setting::Setting;
 use crate::table::Key;
-use crate::{Bytes, Permille, Ppm};
+use crate::{Bytes, Permille};
 use baton_core::Duration;
 
 /// Rows: a word of the list above, a key, its type and value, and what is said of it.
@@ -116,19 +116,10 @@ pub(crate) const KEYS: &[Key] = rows! {
     "network_resilience" {
         always multi_interface_enabled: bool = "true",
             "every link with a default route is used: name others in links.ignore";
-        not_yet max_switch_attempts: u32 = "3", "an upload moves until `relay.hold` is over";
         not_yet predictive_switching: bool = "true", PREDICTION;
         never mobile_optimizations, MOBILE;
-        not_yet quality_degradation_threshold: Permille = "0.3", SCORES;
         never switch_detection_interval,
             "every observation is acted upon at once: use detection_interval for probes";
-        not_yet max_detection_interval: Duration = "10s",
-            "probes are paced by detection_interval and quality_check_interval";
-        not_yet rtt_warning_threshold: Duration = "200ms", SCORES;
-        not_yet rtt_critical_threshold: Duration = "1s", SCORES;
-        not_yet packet_loss_warning: Ppm = "2.0", SCORES;
-        not_yet packet_loss_critical: Ppm = "10.0", SCORES;
-        not_yet stability_minimum: Permille = "0.8", SCORES;
         never mobile_buffer_size, MOBILE;
         never mobile_chunk_size, MOBILE;
         never mobile_retry_multiplier, "use uploads.maxretries";
@@ -145,15 +136,8 @@ pub(crate) const KEYS: &[Key] = rows! {
         always pause_transfers_on_switch: bool = "false", "a moved upload goes on at once";
         always switch_notification_enabled: bool = "true",
             "every switch is logged, and listed by `baton status`";
-        not_yet interface_quality_history: u32 = "50", SCORES;
-        not_yet performance_comparison_window: Duration = "5m", SCORES;
         always handoff_strategy: String = "quality_based",
             "order, then quality with a margin, is the one strategy";
-        not_yet min_quality_threshold: u32 = "70", SCORES;
-        not_yet quality_excellent: u32 = "90", SCORES;
-        not_yet quality_good: u32 = "70", SCORES;
-        not_yet quality_fair: u32 = "50", SCORES;
-        not_yet quality_poor: u32 = "30", SCORES;
         never handoff_timeout, "a switch takes no time of its own: use upstream.connect_timeout";
     }
     "client_optimization" {
@@ -241,8 +225,6 @@ pub(crate) const KEYS: &[Key] = rows! {
 };
 
 const PREDICTION: &str = "links are judged by what they do, not by what is predicted of them";
-const SCORES: &str =
-    "links have no quality score yet: network_resilience.switch_threshold_* decide";
 const PROFILES: &str = "clients are treated alike; there are no profiles of them";
 const JWT: &str = "tokens are v, v2, token and v3";
 const METRICS: &str = "there is no metrics page; `baton status --json` has the figures";

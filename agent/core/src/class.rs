@@ -36,6 +36,16 @@ impl Class {
         self as usize
     }
 
+    /// What limits of latency are stretched by. A geostationary satellite is 36 000 km up: the way
+    /// there and back, twice, takes light 480 ms, and framing and queues take as much again. Four
+    /// times the default warning, 800 ms, is beyond most of that, and its limit of 2 s beyond all.
+    pub(crate) const fn latency_stretch(self) -> u32 {
+        match self {
+            Self::Satellite => 4,
+            Self::Ethernet | Self::Wifi | Self::FiveG | Self::Lte | Self::Cellular | Self::Vpn => 1,
+        }
+    }
+
     /// The name in configuration and output.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! The words in which links are spoken of.
 
-use crate::{Class, Duration, Instant, StateKind};
+use crate::{Class, Duration, Instant, Rating, Score, Signal, StateKind};
 
 /// A link's slot in the table, assigned by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,15 @@ pub enum Observation {
         /// Segments sent again.
         lost: u32,
     },
+    /// What transfers delivered since the last report, while data was in flight.
+    Delivered {
+        /// Bytes.
+        bytes: u32,
+        /// Each sender had less to send than the link would have taken.
+        limited: bool,
+    },
+    /// What the radio says of itself.
+    Signal(Signal),
     /// A send failed: network or host unreachable, or network down.
     Unreachable,
 }
@@ -86,8 +95,18 @@ pub struct LinkView {
     pub rtt_min: Option<Duration>,
     /// Loss over the last ten seconds; zero if too little was sent to tell.
     pub loss_ppm: u32,
+    /// Bytes a second that it delivers, as measured last.
+    pub rate: Option<u32>,
+    /// The share of its time without suspicion; `None` if it served too short to tell.
+    pub stability_permille: Option<u16>,
+    /// What its radio said last, lately.
+    pub signal: Option<Signal>,
     /// 0 to 100; 70 is at a limit, 0 also if it does not work.
     pub score: u8,
+    /// What the score lacks to 100, by cause.
+    pub score_parts: Score,
+    /// The score in one word.
+    pub rating: Rating,
     /// Whether its quality counts against it.
     pub degraded: bool,
     /// Silence in flight that makes it suspect.

@@ -3,7 +3,8 @@
 use crate::{
     Duration, Evidence, Instant, LinkId, LinkPolicy, LinkView, Observation, Reason, State, Switch,
     monitor::Monitor,
-    select::{self, Candidate},
+    moves::Moves,
+    select::{self, Calm, Candidate},
 };
 use core::iter;
 
@@ -41,9 +42,11 @@ pub struct Links<const N: usize> {
     review: Instant,
     /// No switch for quality before.
     rested: Instant,
+    /// Switches that nothing forced.
+    moves: Moves,
 }
 
-const _: () = assert!(size_of::<Links<4>>() <= 2048);
+const _: () = assert!(size_of::<Links<4>>() <= 3584);
 
 impl<const N: usize> Links<N> {
     /// A table without links. Equal seeds and observations give equal decisions.
@@ -58,6 +61,7 @@ impl<const N: usize> Links<N> {
             switch: None,
             review: Instant::ZERO,
             rested: Instant::ZERO,
+            moves: Moves::new(),
         }
     }
 
@@ -220,7 +224,11 @@ impl<const N: usize> Links<N> {
         };
         let (reason, evidence) = match (self.candidate(active), best) {
             (Some(active), Some(best)) => {
-                select::challenge(&active, &best, &self.policy, self.rested <= now)?
+                let calm = self.calm(now);
+                match select::challenge(&active, &best, &self.policy, calm) {
+                    Some(why) => why,
+                    None => return self.outrun(now, &active, calm),
+                }
             }
             (None, Some(_) | None) | (Some(_), None) => {
                 (Reason::InterfaceDown, self.state(active).lack()?)
@@ -229,13 +237,51 @@ impl<const N: usize> Links<N> {
         Some((to, reason, evidence))
     }
 
+    /// The link that is so much faster than the active one that this should yield.
+    fn outrun(
+        &self,
+        now: Instant,
+        active: &Candidate,
+        calm: Calm,
+    ) -> Option<(Option<LinkId>, Reason, Evidence)> {
+        if !(calm.rested && calm.may_move && self.policy.auto_switch) {
+            return None;
+        }
+        let rate = self.get(active.rank.id)?.rate_at_limit(now)?;
+        let fastest = (0..N)
+            .filter_map(|slot| self.candidate(LinkId(slot as u8)))
+            .filter_map(|rival| {
+                let why = select::outrun(active, rate, &rival, &self.policy)?;
+                Some((rival, why))
+            })
+            .max_by_key(|(rival, _)| rival.rate)?;
+        let (rival, (reason, evidence)) = fastest;
+        Some((Some(rival.rank.id), reason, evidence))
+    }
+
+    fn calm(&self, now: Instant) -> Calm {
+        let LinkPolicy { moves_max, comparison, .. } = self.policy;
+        Calm {
+            rested: self.rested <= now,
+            may_move: self.moves.may_add(now, moves_max, comparison),
+            may_return: self.moves.may_add(now, moves_max.saturating_sub(1).max(1), comparison),
+        }
+    }
+
     fn switch_to(&mut self, now: Instant, to: Option<LinkId>, reason: Reason, evidence: Evidence) {
+        let was_at_work = self.active.and_then(|id| self.get(id)).is_some_and(Monitor::is_proved);
+        if was_at_work && !evidence.is_forced() {
+            self.moves.add(now);
+        }
         if evidence.is_of_quality()
             && let Some(left) = self.active
             && let Some(link) = self.links.get_mut(usize::from(left.0))
         {
             link.on_left(now, &self.policy, evidence);
             self.rested = now + self.policy.cooldown;
+        }
+        if let Some(link) = to.and_then(|id| self.links.get_mut(usize::from(id.0))) {
+            link.on_taken(now);
         }
         let untold =
             self.switch.unwrap_or(Switch { at: now, from: self.active, to, reason, evidence });

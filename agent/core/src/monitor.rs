@@ -2,7 +2,7 @@
 
 use crate::{
     Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkPolicy, LinkSpec, LinkView,
-    Observation, State,
+    Observation, Rating, State,
     delivery::Delivery,
     health::Health,
     probe::{Pace, Prober},
@@ -20,7 +20,8 @@ pub(crate) struct Monitor {
     prober: Prober,
 }
 
-const _: () = assert!(size_of::<Monitor>() <= 448);
+// Its quality takes most: the windows of stability, loss and round trips 240, the scores 66.
+const _: () = assert!(size_of::<Monitor>() <= 768);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -43,6 +44,14 @@ impl Monitor {
     }
 
     pub(crate) fn observe(&mut self, now: Instant, policy: &LinkPolicy, observation: Observation) {
+        let before = self.state().kind();
+        self.take(now, policy, observation);
+        if self.state().kind() != before {
+            self.quality.book(now, before);
+        }
+    }
+
+    fn take(&mut self, now: Instant, policy: &LinkPolicy, observation: Observation) {
         match observation {
             Observation::Appeared(spec) => {
                 self.spec = spec;
@@ -64,6 +73,7 @@ impl Monitor {
             }
             Observation::InFlight(in_flight) => {
                 self.delivery.on_in_flight(now, in_flight, self.suspected().is_some());
+                self.quality.rate.on_in_flight(now, in_flight);
             }
             Observation::Proof => {
                 self.delivery.on_proof(now, self.threshold(policy), self.quality.rtt_min());
@@ -74,12 +84,17 @@ impl Monitor {
                 self.quality.on_rtt(now, srtt);
             }
             Observation::Segments { sent, lost } => self.quality.on_segments(now, sent, lost),
+            Observation::Delivered { bytes, limited } => {
+                self.quality.rate.on_delivered(now, bytes, limited);
+            }
+            Observation::Signal(signal) => self.quality.on_signal(now, signal),
             Observation::Unreachable => self.fail(now, policy, Fault::Unreachable),
         }
     }
 
     /// Lets silence be noticed and delays end.
     pub(crate) fn handle_timeout(&mut self, now: Instant, policy: &LinkPolicy) {
+        let before = self.state().kind();
         if self.prober.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_probe_lost(now, policy);
         }
@@ -87,6 +102,9 @@ impl Monitor {
             self.health.on_doubt(now, policy);
         }
         self.health.on_timeout(now, policy);
+        if self.state().kind() != before {
+            self.quality.book(now, before);
+        }
     }
 
     /// When silence will make it suspect.
@@ -121,7 +139,16 @@ impl Monitor {
     }
 
     pub(crate) fn fail(&mut self, now: Instant, policy: &LinkPolicy, fault: Fault) {
+        let before = self.state().kind();
         self.health.on_fault(now, policy, fault);
+        if self.state().kind() != before {
+            self.quality.book(now, before);
+        }
+    }
+
+    /// Whether it delivered something since it came up.
+    pub(crate) fn is_proved(&self) -> bool {
+        self.health.heard().is_some()
     }
 
     /// Since when it is suspect.
@@ -164,12 +191,15 @@ impl Monitor {
             | State::HoldDown { .. }
             | State::Suppressed { .. } => None,
         };
-        let interval =
-            if self.spec.metered { policy.probe_idle_metered } else { policy.probe_idle };
+        let (interval, slowest) = match self.spec.metered {
+            true => (policy.probe_idle_metered, policy.probe_idle_metered),
+            false => (policy.probe_idle, policy.probe_trouble),
+        };
         self.prober.due(Pace {
             heard: self.health.heard(),
             trouble: failed.max(alarm),
             idle: interval.saturating_sub(policy.probe_timeout),
+            slowest: slowest.saturating_sub(policy.probe_timeout),
             budget: self.budget(policy),
             seed,
         })
@@ -193,12 +223,23 @@ impl Monitor {
     }
 
     pub(crate) fn review(&mut self, now: Instant, policy: &LinkPolicy) {
-        self.quality.review(now, policy);
+        self.quality.book(now, self.state().kind());
+        self.quality.review(now, policy, self.spec.class);
+    }
+
+    /// It is active from here on.
+    pub(crate) fn on_taken(&mut self, now: Instant) {
+        self.quality.on_taken(now);
     }
 
     /// It is no longer active, for its quality.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         self.quality.on_left(now, policy, why);
+    }
+
+    /// Bytes a second that it delivers, if it can do no more at the moment.
+    pub(crate) fn rate_at_limit(&self, now: Instant) -> Option<u32> {
+        self.quality.rate.at_limit(now)
     }
 
     /// Its place among the others; `None` if it can't carry a packet.
@@ -210,7 +251,7 @@ impl Monitor {
     ) -> Option<Candidate> {
         let state = self.state();
         let degraded = self.quality.degraded();
-        let LinkSpec { priority, metric, .. } = self.spec;
+        let LinkSpec { class, priority, metric, metered } = self.spec;
         let rank = Rank {
             tier: Tier::of(state, is_active)?,
             degraded: degraded.is_some(),
@@ -218,13 +259,17 @@ impl Monitor {
             metric,
             id,
         };
-        let is_proved = self.health.heard().is_some();
-        Some(Candidate { rank, state, is_proved, degraded, score: self.quality.score(policy) })
+        let is_proved = self.is_proved();
+        let score = self.quality.score(policy, class);
+        let rate = self.quality.rate.mean();
+        Some(Candidate { rank, state, is_proved, degraded, score, rate, metered })
     }
 
     pub(crate) fn view(&self, policy: &LinkPolicy) -> LinkView {
         let (srtt, rttvar) = self.delivery.rtt().unzip();
         let state = self.state();
+        let score_parts = self.quality.score(policy, self.spec.class);
+        let score = if state.is_working() { score_parts.total() } else { 0 };
         LinkView {
             spec: self.spec,
             state: state.kind(),
@@ -232,7 +277,12 @@ impl Monitor {
             rttvar: rttvar.unwrap_or_default(),
             rtt_min: self.quality.rtt_min(),
             loss_ppm: self.quality.loss_ppm(),
-            score: if state.is_working() { self.quality.score(policy) } else { 0 },
+            rate: self.quality.rate.mean(),
+            stability_permille: self.quality.stability_permille(),
+            signal: self.quality.signal(),
+            score,
+            score_parts,
+            rating: Rating::of(score, policy),
             degraded: self.quality.degraded().is_some(),
             threshold: self.threshold(policy),
             heard: self.health.heard(),

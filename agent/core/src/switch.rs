@@ -28,7 +28,7 @@ pub enum Reason {
     Timeout,
     /// The old link works, and badly.
     QualityDegradation,
-    /// The old link is as good as it was; a preferred one is there.
+    /// The old link is as good as it was; a preferred one is there, or a far faster one.
     BetterAlternative,
     /// The operator wants it.
     Manual,
@@ -69,6 +69,30 @@ pub enum Evidence {
         /// Shortest round trip of the window.
         rtt: Duration,
     },
+    /// It stalls too often.
+    Unstable {
+        /// The share of its time without suspicion.
+        permille: u16,
+    },
+    /// Its score is too low, by nothing alone.
+    LowScore {
+        /// Out of 100.
+        score: u8,
+    },
+    /// It is much worse than it usually is.
+    Dropped {
+        /// Its usual score.
+        from: u8,
+        /// Its score.
+        to: u8,
+    },
+    /// It delivers all it can, and that is far less than the link taken did.
+    Slow {
+        /// Bytes a second.
+        rate: u32,
+        /// Of the link taken.
+        other: u32,
+    },
     /// The link taken ranks higher.
     Outranked,
     /// The operator's word.
@@ -78,7 +102,53 @@ pub enum Evidence {
 impl Evidence {
     /// Whether it was measured while the link worked.
     pub(crate) const fn is_of_quality(self) -> bool {
-        matches!(self, Self::Loss { .. } | Self::Latency { .. })
+        match self {
+            Self::Loss { .. }
+            | Self::Latency { .. }
+            | Self::Unstable { .. }
+            | Self::LowScore { .. }
+            | Self::Dropped { .. }
+            | Self::Slow { .. } => true,
+            Self::Usable
+            | Self::Vanished
+            | Self::Lost(_)
+            | Self::Faulty(_)
+            | Self::Outranked
+            | Self::Operator => false,
+        }
+    }
+
+    /// Whether there was no choice but to switch.
+    pub(crate) const fn is_forced(self) -> bool {
+        match self {
+            Self::Usable | Self::Vanished | Self::Lost(_) | Self::Faulty(_) | Self::Operator => {
+                true
+            }
+            Self::Loss { .. }
+            | Self::Latency { .. }
+            | Self::Unstable { .. }
+            | Self::LowScore { .. }
+            | Self::Dropped { .. }
+            | Self::Slow { .. }
+            | Self::Outranked => false,
+        }
+    }
+
+    /// Whether it is worth money. What is a limit of the operator's is; what is only worse than
+    /// something else is not.
+    pub(crate) const fn is_worth_money(self) -> bool {
+        match self {
+            Self::LowScore { .. } | Self::Dropped { .. } | Self::Slow { .. } => false,
+            Self::Usable
+            | Self::Vanished
+            | Self::Lost(_)
+            | Self::Faulty(_)
+            | Self::Loss { .. }
+            | Self::Latency { .. }
+            | Self::Unstable { .. }
+            | Self::Outranked
+            | Self::Operator => true,
+        }
     }
 
     /// The name in logs and output.
@@ -95,6 +165,10 @@ impl Evidence {
             Self::Faulty(Fault::Impostor) => "impostor",
             Self::Loss { .. } => "loss",
             Self::Latency { .. } => "latency",
+            Self::Unstable { .. } => "unstable",
+            Self::LowScore { .. } => "low_score",
+            Self::Dropped { .. } => "dropped",
+            Self::Slow { .. } => "slow",
             Self::Outranked => "outranked",
             Self::Operator => "operator",
         }

@@ -26,6 +26,8 @@ pub struct StreamInfo {
     pub sent_segments: u32,
     /// Bytes a second, as the transport last measured it; zero if not measured.
     pub delivery_rate: u64,
+    /// That was measured while there was too little to send to fill the path.
+    pub is_app_limited: bool,
 }
 
 impl StreamInfo {

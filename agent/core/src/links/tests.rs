@@ -459,6 +459,78 @@ fn two_lossy_links_are_not_tossed_about() {
     assert!(world.switches.len() <= 20, "{:?}", world.told());
 }
 
+/// LTE carried for half a minute while the cable was out; the cable is back.
+fn both_rates_known() -> World {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 50;
+    world.see(ETH, CUT);
+    world.run(30_000);
+    world.see(ETH, UP);
+    world.run(20_000);
+    assert_eq!(world.table.active(), Some(ETH));
+    world.switches.clear();
+    world
+}
+
+#[test]
+fn a_crawling_link_yields_to_one_that_was_seen_to_be_fast_and_is_tried_again() {
+    let mut world = both_rates_known();
+
+    world.wire(ETH).rate = 20_000;
+    world.run(30_000);
+    assert_eq!(world.told(), [(Some(LTE), Reason::BetterAlternative)]);
+    assert_eq!(world.switches[0].evidence.name(), "slow");
+    world.wire(ETH).rate = 1 << 20;
+    world.run(300_000);
+
+    assert_eq!(world.told()[1..], [(Some(ETH), Reason::BetterAlternative)]);
+}
+
+#[test]
+fn a_link_that_crawls_for_hours_is_tried_ever_more_rarely() {
+    let mut world = both_rates_known();
+    world.tick_ms = 100;
+
+    world.wire(ETH).rate = 20_000;
+    world.run(2 * 3_600_000);
+
+    assert!((4..=20).contains(&world.switches.len()), "{:?}", world.told());
+}
+
+#[test]
+fn what_a_link_delivered_an_hour_ago_is_no_reason_to_move() {
+    let mut world = both_rates_known();
+    world.tick_ms = 100;
+    world.run(3_600_000);
+
+    world.wire(ETH).rate = 20_000;
+    world.run(300_000);
+
+    assert_eq!(world.switches, []);
+}
+
+#[test]
+fn moves_that_nothing_forces_are_bounded_whatever_happens() {
+    let mut world = World::with(&[ETH, WIFI, LTE]);
+    world.tick_ms = 100;
+
+    for round in 0..400u32 {
+        let bad = LinkId((round % 3) as u8);
+        for id in [ETH, WIFI, LTE] {
+            world.wire(id).lost_percent = if id == bad { 30 } else { 0 };
+            world.wire(id).rate = if id == bad { 1000 } else { 1 << 22 };
+        }
+        world.run(7000 + u64::from(round % 7) * 1000);
+    }
+
+    let at: Vec<_> = world.switches.iter().map(|switch| switch.at).collect();
+    assert!(at.len() > 3);
+    for four in at.windows(4) {
+        let span = four[3].saturating_since(four[0]);
+        assert!(span >= LinkPolicy::DEFAULT.comparison, "{span:?}");
+    }
+}
+
 #[test]
 fn a_link_that_became_slow_yields_when_idle_too() {
     let mut world = World::with(&[ETH, LTE]);

@@ -1,7 +1,7 @@
 //! The transition table, and what one link does by itself.
 
 use super::*;
-use crate::StateKind;
+use crate::{Signal, StateKind};
 use StateKind::{Absent, Down, Failed, Healthy, HoldDown, Settling, Suppressed, Suspect};
 
 const SPEC: LinkSpec = LinkSpec { class: Class::Lte, priority: 30, metric: 100, metered: false };
@@ -102,8 +102,10 @@ fn transition_table() {
         Observation::Rtt { srtt: RTT, rttvar: RTT },
         Observation::Segments { sent: 10, lost: 1 },
         Observation::Unreachable,
+        Observation::Delivered { bytes: 1000, limited: false },
+        Observation::Signal(Signal::default()),
     ];
-    let same = |state| [state; 14];
+    let same = |state| [state; 16];
     #[rustfmt::skip]
     let table = [
         //           Appeared    Vanished UP          CUT   Connected   Answered    ProbeLost   Impostor
@@ -120,7 +122,7 @@ fn transition_table() {
     for (state, first) in table {
         let mut expected = same(state);
         expected[..8].copy_from_slice(&first);
-        // InFlight, Rtt and Segments say nothing by themselves.
+        // InFlight, Rtt, Segments, Delivered and Signal say nothing by themselves.
         (expected[10], expected[13]) = match state {
             Absent | Down => (state, state),
             Settling | Healthy | HoldDown | Suppressed => (state, Failed),
@@ -403,4 +405,40 @@ fn every_state_has_a_name_of_its_own() {
         names,
         ["absent", "down", "settling", "healthy", "suspect", "failed", "hold_down", "suppressed"]
     );
+}
+
+#[test]
+fn what_is_known_of_a_link_is_shown() {
+    let mut bench = Bench::in_state(Healthy);
+    let signal = Signal { rsrp_dbm: Some(-110), ..Signal::default() };
+    bench.see(Observation::InFlight(true)).see(Observation::Signal(signal));
+    for _ in 0..80 {
+        bench.wait(50).see(Observation::Proof);
+        bench.see(Observation::Delivered { bytes: 5 << 10, limited: false });
+    }
+
+    let view = bench.view();
+
+    assert_eq!((view.rate, view.signal), (Some(100 << 10), Some(signal)));
+    assert_eq!((view.score_parts.rate, view.score_parts.signal), (32, 15));
+    assert_eq!((view.score, view.rating), (53, Rating::Fair));
+}
+
+#[test]
+fn a_link_that_stalls_again_and_again_is_unstable() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER).see(Observation::InFlight(true));
+
+    for _ in 0..60 {
+        for _ in 0..300 {
+            bench.wait(10).see(Observation::Proof);
+        }
+        bench.wait(60).wait(940).see(Observation::Proof);
+        bench.link.review(bench.now, &bench.policy);
+    }
+
+    let view = bench.view();
+    assert!(view.stability_permille.is_some_and(|share| (750..780).contains(&share)), "{view:?}");
+    assert_eq!(view.state, StateKind::Healthy);
+    assert!(view.degraded);
 }

@@ -9,7 +9,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn calm(heard: Option<Instant>) -> Pace {
-    Pace { heard, trouble: None, idle: IDLE, budget: None, seed: 1 }
+    Pace { heard, trouble: None, idle: IDLE, slowest: IDLE, budget: None, seed: 1 }
 }
 
 fn troubled(since: Instant) -> Pace {
@@ -147,6 +147,7 @@ proptest! {
             heard: heard.map(instant),
             trouble: trouble.map(instant),
             idle,
+            slowest: idle,
             budget: Some(Duration::from_secs(3600)),
             seed,
         };

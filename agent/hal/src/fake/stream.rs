@@ -274,6 +274,7 @@ impl Stream for FakeStream {
             retransmitted_segments: 0,
             sent_segments: segments(lane.sent),
             delivery_rate: 0,
+            is_app_limited: false,
         })
     }
 

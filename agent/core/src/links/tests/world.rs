@@ -29,6 +29,8 @@ pub(super) struct Wire {
     pub(super) rtt: Duration,
     /// Of 100 segments.
     pub(super) lost_percent: u32,
+    /// Bytes a second.
+    pub(super) rate: u32,
     /// When the probe under way is answered.
     pub(super) answer: Option<Instant>,
     pub(super) probes: u32,
@@ -54,6 +56,7 @@ impl World {
             lies: false,
             rtt: ms(20),
             lost_percent: 0,
+            rate: 1 << 20,
             answer: None,
             probes: 0,
         };
@@ -142,8 +145,10 @@ impl World {
             self.carrier = carrier;
         }
         let Some(id) = carrier else { return };
-        let Wire { delivers, lies, lost_percent, .. } = *self.wire(id);
+        let Wire { delivers, lies, lost_percent, rate, .. } = *self.wire(id);
         if delivers && !lies {
+            let bytes = (u64::from(rate) * self.tick_ms / 1000) as u32;
+            self.see(id, Observation::Delivered { bytes, limited: false });
             self.see(id, Observation::Segments { sent: 100, lost: lost_percent });
             self.see(id, Observation::Proof);
         }

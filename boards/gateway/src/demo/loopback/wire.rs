@@ -136,6 +136,7 @@ impl Wire {
             retransmitted_segments: up.retransmitted,
             sent_segments: up.segments,
             delivery_rate: 0,
+            is_app_limited: false,
         }
     }
 }
