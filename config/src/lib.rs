@@ -32,7 +32,9 @@ mod units;
 mod url;
 mod value;
 
-pub use choice::{Auth, ChunkSize, Eviction, Level, Mode, Protocol, Sync, Token, TypeFrom};
+pub use choice::{
+    Auth, ChunkSize, Eviction, Level, Mode, Protocol, Roaming, Sync, Token, TypeFrom,
+};
 pub use classes::{ClassSettings, Classes};
 pub use config::Config;
 pub use default_file::default_file;

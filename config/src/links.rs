@@ -1,9 +1,9 @@
 //! `[links]`: what the operator says of single interfaces.
 
-use crate::Pattern;
 use crate::config::Values;
 use crate::keys::section;
 use crate::table::Key;
+use crate::{Pattern, Roaming};
 use baton_core::Class;
 
 section! {
@@ -16,6 +16,9 @@ section! {
         priority: Option<u32> = "";
         /// Whether bytes cost money: such a link is probed only where nothing else tells.
         metered: Option<bool> = "";
+        /// Whether it is used while its modem says that it roams: `allow`, `avoid` while another link
+        /// works, or `never`.
+        roaming: Option<Roaming> = "";
     }
 }
 
@@ -65,6 +68,7 @@ impl Links {
             class: link.class.or(more.class),
             priority: link.priority.or(more.priority),
             metered: link.metered.or(more.metered),
+            roaming: link.roaming.or(more.roaming),
         })
     }
 }

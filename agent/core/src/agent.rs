@@ -442,6 +442,8 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
             hold: self.policy.uploads.hold,
             hedge: self.policy.uploads.hedge,
             standing: [Standing::Gone; LINKS],
+            tunnel: [false; LINKS],
+            tried: self.tried(),
             patience: [UNMEASURED_PATIENCE; LINKS],
             timeout: [Duration::MAX; LINKS],
             order: [LinkId(0); LINKS],
@@ -452,6 +454,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
             let view = self.links.view(link);
             let index = usize::from(link.0);
             outlook.order[outlook.usable] = link;
+            outlook.tunnel[index] = view.spec.class.is_tunnel();
             outlook.usable += 1;
             outlook.standing[index] = match view.state {
                 StateKind::Absent | StateKind::Down => Standing::Gone,
@@ -470,6 +473,12 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize> Agent<LINKS,
             }
         }
         outlook
+    }
+
+    /// The active link, if it is on trial and has its one upload.
+    fn tried(&self) -> Option<LinkId> {
+        let active = self.links.active().filter(|active| self.links.view(*active).on_trial)?;
+        self.uploads.iter().flatten().any(|upload| upload.is_bound_for(active)).then_some(active)
     }
 
     fn collect_dues(&mut self) {

@@ -17,6 +17,20 @@ pub struct LinkSpec {
     pub metric: u32,
     /// Whether its bytes cost.
     pub metered: bool,
+    /// Whether it is used in foreign networks.
+    pub roaming: Roaming,
+}
+
+/// Whether a link is used while it roams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Roaming {
+    /// As if it were at home.
+    #[default]
+    Allow,
+    /// Only if no other link works.
+    Avoid,
+    /// Not at all.
+    Never,
 }
 
 /// Something seen of one link.
@@ -35,6 +49,11 @@ pub enum Observation {
         /// It has a default route of its own.
         route: bool,
     },
+    /// It is on another network than before: another address, gateway or operator. What was
+    /// measured is of the old one, and so is what was held against it.
+    Moved,
+    /// Whether it is in a foreign network.
+    Roaming(bool),
     /// A connection to the upstream was made.
     Connected {
         /// From asking to having it.
@@ -109,6 +128,10 @@ pub struct LinkView {
     pub rating: Rating,
     /// Whether its quality counts against it.
     pub degraded: bool,
+    /// Whether it is in a foreign network.
+    pub roams: bool,
+    /// Whether it let uploads down, and did not make up for that yet.
+    pub on_trial: bool,
     /// Silence in flight that makes it suspect.
     pub threshold: Duration,
     /// Last sign of life since it came up.

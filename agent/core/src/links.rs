@@ -4,7 +4,7 @@ use crate::{
     Duration, Evidence, Instant, LinkId, LinkPolicy, LinkView, Observation, Reason, State, Switch,
     monitor::Monitor,
     moves::Moves,
-    select::{self, Calm, Candidate},
+    select::{self, Calm, Candidate, Tier},
 };
 use core::iter;
 
@@ -44,9 +44,11 @@ pub struct Links<const N: usize> {
     rested: Instant,
     /// Switches that nothing forced.
     moves: Moves,
+    /// Since when tunnels have had nothing to ride on.
+    dry: Option<Instant>,
 }
 
-const _: () = assert!(size_of::<Links<4>>() <= 3584);
+const _: () = assert!(size_of::<Links<4>>() <= 3840);
 
 impl<const N: usize> Links<N> {
     /// A table without links. Equal seeds and observations give equal decisions.
@@ -62,6 +64,7 @@ impl<const N: usize> Links<N> {
             review: Instant::ZERO,
             rested: Instant::ZERO,
             moves: Moves::new(),
+            dry: None,
         }
     }
 
@@ -190,11 +193,12 @@ impl<const N: usize> Links<N> {
 
     /// Gives up what must be given up, then chooses anew.
     fn conclude(&mut self, now: Instant) {
+        self.dry = self.dry(now);
         for slot in 0..N {
             let fault = self.links[slot].verdict(now, &self.policy);
             let suspected = self.links[slot].suspected();
             if let (Some(fault), Some(since)) = (fault, suspected)
-                && self.is_upstream_reached(since)
+                && self.is_upstream_reached(since, &self.links[slot])
             {
                 self.links[slot].fail(now, &self.policy, fault);
             }
@@ -290,15 +294,17 @@ impl<const N: usize> Links<N> {
     }
 
     /// Whether another link delivered after `since`: if none did, the upstream may be silent
-    /// and not the link. (The suspect itself is not sound.)
-    fn is_upstream_reached(&self, since: Instant) -> bool {
-        self.links.iter().any(|link| link.delivered_since(since))
+    /// and not the `suspect`, which itself is not sound. A tunnel that delivers says nothing of
+    /// the others: it may ride on any of them.
+    fn is_upstream_reached(&self, since: Instant, suspect: &Monitor) -> bool {
+        let may_tell = |link: &Monitor| suspect.is_tunnel() || !link.is_tunnel();
+        self.links.iter().any(|link| link.delivered_since(since) && may_tell(link))
     }
 
     /// When a suspect link is given up, as far as time alone decides it.
     fn commit(&self, link: &Monitor) -> Option<Instant> {
         link.commit(&self.policy)
-            .filter(|_| link.suspected().is_some_and(|since| self.is_upstream_reached(since)))
+            .filter(|_| link.suspected().is_some_and(|since| self.is_upstream_reached(since, link)))
     }
 
     /// When the latest suspicion began.
@@ -307,7 +313,30 @@ impl<const N: usize> Links<N> {
     }
 
     fn candidate(&self, id: LinkId) -> Option<Candidate> {
-        self.get(id)?.candidate(id, self.active == Some(id), &self.policy)
+        let link = self.get(id)?;
+        let is_active = self.active == Some(id);
+        let mut candidate = link.candidate(id, is_active, &self.policy)?;
+        if !link.is_tunnel() {
+            return Some(candidate);
+        }
+        // With nothing to ride on, a tunnel must show that it still goes somewhere.
+        if !is_active && self.dry.is_some_and(|since| link.heard() <= Some(since)) {
+            return None;
+        }
+        // It promises no more than the best that it may ride on.
+        let roots = self.iter().filter(|(_, root)| !root.is_tunnel());
+        let best =
+            roots.filter_map(|(id, root)| Tier::of(root.state(), self.active == Some(id))).min();
+        candidate.rank.tier = candidate.rank.tier.max(best.unwrap_or(Tier::Healthy));
+        Some(candidate)
+    }
+
+    /// Since when every link that is there and no tunnel has been down.
+    fn dry(&self, now: Instant) -> Option<Instant> {
+        let mut roots = self.links.iter().filter(|link| !link.is_tunnel()).map(Monitor::state);
+        let is_dry =
+            roots.clone().any(|state| state != State::Absent) && !roots.any(State::is_usable);
+        is_dry.then(|| self.dry.unwrap_or(now))
     }
 
     fn get(&self, id: LinkId) -> Option<&Monitor> {

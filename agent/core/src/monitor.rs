@@ -2,26 +2,31 @@
 
 use crate::{
     Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkPolicy, LinkSpec, LinkView,
-    Observation, Rating, State,
+    Observation, Rating, Roaming, State, StateKind,
     delivery::Delivery,
     health::Health,
     probe::{Pace, Prober},
     quality::Quality,
     select::{Candidate, Rank, Tier},
+    trial::Trial,
 };
 
 /// One slot of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Monitor {
     spec: LinkSpec,
+    /// Carrier, address and route.
+    facts: [bool; 3],
+    roams: bool,
     health: Health,
     delivery: Delivery,
     quality: Quality,
     prober: Prober,
+    trial: Trial,
 }
 
 // Its quality takes most: the windows of stability, loss and round trips 240, the scores 66.
-const _: () = assert!(size_of::<Monitor>() <= 768);
+const _: () = assert!(size_of::<Monitor>() <= 800);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -31,11 +36,15 @@ impl Monitor {
                 priority: u32::MAX,
                 metric: u32::MAX,
                 metered: false,
+                roaming: Roaming::Allow,
             },
+            facts: [false; 3],
+            roams: false,
             health: Health::new(),
             delivery: Delivery::new(),
             quality: Quality::new(),
             prober: Prober::new(),
+            trial: Trial::Trusted,
         }
     }
 
@@ -46,8 +55,17 @@ impl Monitor {
     pub(crate) fn observe(&mut self, now: Instant, policy: &LinkPolicy, observation: Observation) {
         let before = self.state().kind();
         self.take(now, policy, observation);
-        if self.state().kind() != before {
+        self.on_step(now, before);
+    }
+
+    /// Books the time that it spent in the state `before`, if that is over.
+    fn on_step(&mut self, now: Instant, before: StateKind) {
+        let state = self.state().kind();
+        if state != before {
             self.quality.book(now, before);
+        }
+        if state == StateKind::Suspect && before != state {
+            self.trial.on_doubt();
         }
     }
 
@@ -56,10 +74,20 @@ impl Monitor {
             Observation::Appeared(spec) => {
                 self.spec = spec;
                 self.health.on_appeared();
+                self.on_facts(now, policy);
             }
-            Observation::Vanished => self.health.on_vanished(now, policy),
+            Observation::Vanished => {
+                (self.facts, self.roams) = ([false; 3], false);
+                self.health.on_vanished(now, policy);
+            }
             Observation::Facts { carrier, address, route } => {
-                self.on_facts(now, policy, [carrier, address, route])
+                self.facts = [carrier, address, route];
+                self.on_facts(now, policy);
+            }
+            Observation::Moved => self.on_moved(now, policy),
+            Observation::Roaming(roams) => {
+                self.roams = roams;
+                self.on_facts(now, policy);
             }
             Observation::Connected { rtt } => self.on_connected(now, policy, rtt),
             Observation::ProbeAnswered { rtt } => {
@@ -76,6 +104,9 @@ impl Monitor {
                 self.quality.rate.on_in_flight(now, in_flight);
             }
             Observation::Proof => {
+                if let Some(since) = self.delivery.quiet_since() {
+                    self.trial.on_proof(now.saturating_since(since), policy.probation);
+                }
                 self.delivery.on_proof(now, self.threshold(policy), self.quality.rtt_min());
                 self.on_life(now, policy);
             }
@@ -102,9 +133,7 @@ impl Monitor {
             self.health.on_doubt(now, policy);
         }
         self.health.on_timeout(now, policy);
-        if self.state().kind() != before {
-            self.quality.book(now, before);
-        }
+        self.on_step(now, before);
     }
 
     /// When silence will make it suspect.
@@ -122,7 +151,8 @@ impl Monitor {
     pub(crate) fn commit(&self, policy: &LinkPolicy) -> Option<Instant> {
         let suspected = self.suspected()?;
         let quiet = self.delivery.quiet_since()?;
-        let patience = policy.commit_floor.max(self.threshold(policy) * 4);
+        let usual = self.delivery.threshold(policy.suspect_floor);
+        let patience = policy.commit_floor.max(usual * 4).max(self.threshold(policy) * 2);
         // An answered probe speaks for the link, for a while.
         let heard = self.health.heard().map_or(quiet, |heard| heard.max(quiet));
         Some((heard + patience).min(suspected + STUCK.max(patience)))
@@ -141,14 +171,20 @@ impl Monitor {
     pub(crate) fn fail(&mut self, now: Instant, policy: &LinkPolicy, fault: Fault) {
         let before = self.state().kind();
         self.health.on_fault(now, policy, fault);
-        if self.state().kind() != before {
-            self.quality.book(now, before);
+        self.on_step(now, before);
+        if fault.needs_trial() && !policy.probation.is_zero() {
+            self.trial = Trial::BEGUN;
         }
     }
 
     /// Whether it delivered something since it came up.
     pub(crate) fn is_proved(&self) -> bool {
         self.health.heard().is_some()
+    }
+
+    /// Its last sign of life since it came up.
+    pub(crate) fn heard(&self) -> Option<Instant> {
+        self.health.heard()
     }
 
     /// Since when it is suspect.
@@ -172,7 +208,18 @@ impl Monitor {
 
     /// How long data in flight may go unproved before the link is suspect.
     pub(crate) fn threshold(&self, policy: &LinkPolicy) -> Duration {
-        self.delivery.threshold(policy.suspect_floor)
+        self.delivery.threshold(policy.suspect_floor.max(self.stall(policy)))
+    }
+
+    /// Silence that its kind of link makes without being in trouble. What is lost in a stall is
+    /// sent again at the latest as long after its end as it lasted: TCP's timer doubles.
+    fn stall(&self, policy: &LinkPolicy) -> Duration {
+        if self.spec.class.is_passing() { policy.stall * 2 } else { Duration::ZERO }
+    }
+
+    /// Whether it rides on another link.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.spec.class.is_tunnel()
     }
 
     /// When the next probe should leave; `alarm` is when the latest suspicion of any link began.
@@ -210,7 +257,7 @@ impl Monitor {
     }
 
     pub(crate) fn on_probe_sent(&mut self, now: Instant, policy: &LinkPolicy) {
-        let deadline = now + self.delivery.rto(policy.probe_timeout);
+        let deadline = now + self.delivery.rto(policy.probe_timeout.max(self.stall(policy)));
         self.prober.on_sent(now, deadline, self.budget(policy));
     }
 
@@ -225,16 +272,21 @@ impl Monitor {
     pub(crate) fn review(&mut self, now: Instant, policy: &LinkPolicy) {
         self.quality.book(now, self.state().kind());
         self.quality.review(now, policy, self.spec.class);
+        self.trial.review(now);
     }
 
     /// It is active from here on.
     pub(crate) fn on_taken(&mut self, now: Instant) {
         self.quality.on_taken(now);
+        self.trial.on_taken(now);
     }
 
     /// It is no longer active, for its quality.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         self.quality.on_left(now, policy, why);
+        if !policy.probation.is_zero() {
+            self.trial = Trial::BEGUN;
+        }
     }
 
     /// Bytes a second that it delivers, if it can do no more at the moment.
@@ -251,9 +303,10 @@ impl Monitor {
     ) -> Option<Candidate> {
         let state = self.state();
         let degraded = self.quality.degraded();
-        let LinkSpec { class, priority, metric, metered } = self.spec;
+        let LinkSpec { class, priority, metric, metered, roaming } = self.spec;
         let rank = Rank {
             tier: Tier::of(state, is_active)?,
+            avoided: self.roams && roaming == Roaming::Avoid,
             degraded: degraded.is_some(),
             priority,
             metric,
@@ -284,6 +337,8 @@ impl Monitor {
             score_parts,
             rating: Rating::of(score, policy),
             degraded: self.quality.degraded().is_some(),
+            roams: self.roams,
+            on_trial: !self.trial.is_over(),
             threshold: self.threshold(policy),
             heard: self.health.heard(),
             failures: self.health.failures(),
@@ -291,9 +346,11 @@ impl Monitor {
         }
     }
 
-    fn on_facts(&mut self, now: Instant, policy: &LinkPolicy, facts: [bool; 3]) {
+    fn on_facts(&mut self, now: Instant, policy: &LinkPolicy) {
         let was_usable = self.state().is_usable();
-        let lost = facts
+        let is_at_home = !(self.roams && self.spec.roaming == Roaming::Never);
+        let [carrier, address, route] = self.facts;
+        let lost = [carrier, address, route, is_at_home]
             .into_iter()
             .zip(Fact::ALL)
             .find_map(|(is_there, fact)| (!is_there).then_some(fact));
@@ -303,6 +360,17 @@ impl Monitor {
             self.delivery = Delivery::new();
             self.quality.reset();
             self.prober.reset();
+        }
+    }
+
+    fn on_moved(&mut self, now: Instant, policy: &LinkPolicy) {
+        self.health.on_moved(now, policy);
+        self.delivery.on_moved(now);
+        self.quality.on_moved(now);
+        self.trial = Trial::Trusted;
+        self.prober.reset();
+        if self.state().is_usable() {
+            self.prober.want(now);
         }
     }
 

@@ -93,6 +93,14 @@ impl Quality {
         }
     }
 
+    /// Forgets everything: the link is on another network.
+    pub(crate) fn on_moved(&mut self, now: Instant) {
+        let Self { mut rate, taken, .. } = *self;
+        rate.restart(now);
+        *self = Self { rate, taken, ..Self::new() };
+        self.stability.book(now, StateKind::Absent);
+    }
+
     pub(crate) fn on_rtt(&mut self, now: Instant, rtt: Duration) {
         let rtt = u32::try_from(micros(rtt)).unwrap_or(u32::MAX);
         let shortest = self.rtt_min_us.newest(now);
@@ -181,7 +189,7 @@ impl Quality {
         self.grade = Grade::Penance { until: now + self.penance, why };
         if let Evidence::Slow { .. } = why {
             // It has its chance afresh when it is taken again.
-            self.rate = Rate::new();
+            self.rate.restart(now);
         }
     }
 

@@ -45,6 +45,13 @@ impl Rate {
         };
     }
 
+    /// Forgets what was measured.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        let in_flight = matches!(self.flight, Flight::Busy { .. });
+        *self = Self::new();
+        self.on_in_flight(now, in_flight);
+    }
+
     /// More was delivered. `limited`: the sender had too little to fill the link.
     pub(crate) fn on_delivered(&mut self, now: Instant, more: u32, by_sender: bool) {
         let Flight::Busy { began, round, bytes, limited } = self.flight else { return };

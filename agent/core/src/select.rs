@@ -9,6 +9,8 @@ use crate::{Evidence, LinkId, LinkPolicy, Reason, Score, State, quality::Degrade
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     pub(crate) tier: Tier,
+    /// It roams, and should not.
+    pub(crate) avoided: bool,
     pub(crate) degraded: bool,
     pub(crate) priority: u32,
     pub(crate) metric: u32,
@@ -106,7 +108,7 @@ impl Candidate {
     }
 
     fn is_preferred_to(&self, other: &Self) -> bool {
-        let preference = |rank: Rank| (rank.priority, rank.metric, rank.id);
+        let preference = |rank: Rank| (rank.avoided, rank.priority, rank.metric, rank.id);
         preference(self.rank) < preference(other.rank)
     }
 }

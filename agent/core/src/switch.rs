@@ -159,6 +159,7 @@ impl Evidence {
             Self::Lost(Fact::Carrier) => "carrier_lost",
             Self::Lost(Fact::Address) => "address_lost",
             Self::Lost(Fact::Route) => "route_lost",
+            Self::Lost(Fact::Home) => "roaming",
             Self::Faulty(Fault::Silent { .. }) => "silent",
             Self::Faulty(Fault::ProbesLost { .. }) => "probes_lost",
             Self::Faulty(Fault::Unreachable) => "unreachable",
@@ -175,7 +176,7 @@ impl Evidence {
     }
 }
 
-/// What a link needs from the kernel before it can carry a packet, in the order it comes.
+/// What a link needs before it can carry a packet, in the order it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// Physical layer up.
@@ -184,10 +185,12 @@ pub enum Fact {
     Address,
     /// A default route of its own.
     Route,
+    /// Its home network, where it must not roam.
+    Home,
 }
 
 impl Fact {
-    pub(crate) const ALL: [Self; 3] = [Self::Carrier, Self::Address, Self::Route];
+    pub(crate) const ALL: [Self; 4] = [Self::Carrier, Self::Address, Self::Route, Self::Home];
 }
 
 /// How a link that the kernel takes for good failed.
@@ -210,6 +213,15 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether the link has to show that it carries before it is trusted again. Where the kernel
+    /// says why, what it says next is enough.
+    pub(crate) const fn needs_trial(self) -> bool {
+        match self {
+            Self::Silent { .. } | Self::ProbesLost { .. } | Self::Impostor => true,
+            Self::Unreachable => false,
+        }
+    }
+
     pub(crate) const fn reason(self) -> Reason {
         match self {
             Self::Silent { .. } | Self::ProbesLost { .. } => Reason::Timeout,

@@ -92,6 +92,9 @@ pub(crate) struct Link {
     /// The score in one word.
     grade: &'static str,
     metered: bool,
+    roaming: bool,
+    /// It let uploads down, and did not make up for that yet.
+    on_trial: bool,
     /// Silence, with data in flight, that makes it suspect.
     suspicion_ms: f64,
     trouble: Option<String>,
@@ -225,6 +228,8 @@ pub(crate) fn links<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Link> {
                 score_parts: ScoreParts::of(view.score_parts),
                 grade: view.rating.name(),
                 metered: view.spec.metered,
+                roaming: view.roams,
+                on_trial: view.on_trial,
                 suspicion_ms: ms(view.threshold),
                 trouble: facts.trouble.clone().or_else(|| hub.distrust[index].borrow().clone()),
             })

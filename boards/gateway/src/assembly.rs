@@ -5,7 +5,7 @@ use baton_config::{Auth, Config, Mode, Protocol, Token, TypeFrom};
 use baton_core::spool::Eviction;
 use baton_core::token::Scheme;
 use baton_core::{
-    BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, Policy, UploadPolicy,
+    BLOCK_SIZE, Class, ClassLimits, Duration, LinkPolicy, LinkSpec, Policy, Roaming, UploadPolicy,
 };
 use baton_hal::Facts;
 use baton_hal_linux::{FileSegments, volatile};
@@ -126,6 +126,11 @@ fn link_spec(config: &Config, facts: &Facts) -> LinkSpec {
         priority: config.priority(&facts.name, class),
         metric: facts.metric.unwrap_or(u32::MAX),
         metered: config.is_metered(&facts.name, class),
+        roaming: match config.links.of(&facts.name).roaming {
+            None | Some(baton_config::Roaming::Allow) => Roaming::Allow,
+            Some(baton_config::Roaming::Avoid) => Roaming::Avoid,
+            Some(baton_config::Roaming::Never) => Roaming::Never,
+        },
     }
 }
 

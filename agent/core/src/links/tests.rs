@@ -4,7 +4,7 @@ mod properties;
 mod world;
 
 use super::*;
-use crate::{Fact, Fault, StateKind};
+use crate::{Class, Fact, Fault, LinkSpec, Roaming, StateKind};
 use world::*;
 
 #[test]
@@ -609,4 +609,205 @@ fn a_slot_that_does_not_exist_is_an_absent_link() {
     assert_eq!(table.state(LinkId(9)), State::Absent);
     assert_eq!(table.view(LinkId(9)).state, StateKind::Absent);
     assert_eq!((table.active(), table.poll_timeout()), (None, None));
+}
+
+/// Any link as a kind of its own.
+fn plug_as(world: &mut World, id: LinkId, class: Class) {
+    world.see(id, Observation::Appeared(LinkSpec { class, ..spec(id, false) }));
+    world.see(id, UP);
+}
+
+#[test]
+fn a_tunnel_that_comes_and_goes_disturbs_nothing() {
+    let mut world = World::with(&[ETH]);
+
+    for _ in 0..20 {
+        plug_as(&mut world, LTE, Class::Vpn);
+        world.run(3000);
+        world.see(LTE, Observation::Vanished);
+        world.run(1000);
+    }
+
+    assert_eq!(world.switches, []);
+    assert_eq!(world.table.view(ETH).failures, 0);
+}
+
+#[test]
+fn a_tunnel_that_delivers_condemns_no_link_that_it_may_ride_on() {
+    let mut world = World::with(&[ETH]);
+    plug_as(&mut world, LTE, Class::Vpn);
+    world.run(5000);
+
+    world.wire(ETH).delivers = false;
+    world.run(60_000);
+
+    assert_eq!(world.switches, []);
+    assert_eq!(world.kind(ETH), StateKind::Suspect, "the tunnel answers by whatever way it has");
+}
+
+#[test]
+fn a_silent_tunnel_is_condemned_by_the_link_under_it() {
+    let mut world = World::with(&[WIFI]);
+    plug_as(&mut world, ETH, Class::Vpn);
+    world.run(10_000);
+    assert_eq!(world.table.active(), Some(ETH), "the operator prefers it");
+
+    world.wire(ETH).delivers = false;
+    world.run(1000);
+
+    assert_eq!(world.table.active(), Some(WIFI));
+    assert_eq!(world.kind(ETH), StateKind::Failed);
+}
+
+#[test]
+fn a_tunnel_with_nothing_under_it_is_no_link_until_it_shows_that_it_is() {
+    let mut world = World::with(&[ETH]);
+    plug_as(&mut world, LTE, Class::Vpn);
+    world.run(5000);
+
+    world.wire(LTE).delivers = false;
+    world.see(ETH, CUT);
+    assert_eq!(world.table.active(), None, "it rode on that");
+    world.see(ETH, UP);
+    assert_eq!(world.table.active(), Some(ETH), "which is back at once");
+    world.wire(LTE).delivers = true;
+    world.switches.clear();
+    world.run(10_000);
+    assert_eq!(world.switches, [], "nor does it take over while that waits for trust");
+
+    world.see(ETH, CUT);
+    world.run(5000);
+    assert_eq!(world.table.active(), Some(LTE), "it found another way");
+}
+
+#[test]
+fn on_another_network_everything_is_measured_anew_and_nothing_is_held_against_the_link() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(ETH).delivers = false;
+    world.run(2000);
+    assert_eq!((world.kind(ETH), world.table.active()), (StateKind::Failed, Some(LTE)));
+
+    world.wire(ETH).delivers = true;
+    world.see(ETH, Observation::Moved);
+    assert_eq!(world.kind(ETH), StateKind::Settling);
+    let view = world.table.view(ETH);
+    assert_eq!(
+        (view.srtt, view.rate, view.stability_permille, view.on_trial),
+        (None, None, None, false)
+    );
+    world.run(2500);
+
+    assert_eq!(world.table.active(), Some(ETH), "after its up-delay, without hold-down");
+}
+
+#[test]
+fn an_active_link_that_changes_its_network_stays_active_and_is_probed_at_once() {
+    let mut world = World::with(&[ETH, LTE]);
+    let (probes, failures) = (world.wire(ETH).probes, world.table.view(ETH).failures);
+
+    world.see(ETH, Observation::Moved);
+    world.run(100);
+
+    assert_eq!(world.wire(ETH).probes, probes + 1);
+    assert_eq!(world.table.view(ETH).failures, failures);
+    assert_eq!(world.switches, []);
+}
+
+#[test]
+fn a_link_that_should_not_roam_is_used_abroad_only_if_nothing_else_works() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.see(ETH, Observation::Roaming(true));
+    assert_eq!(world.told(), [(Some(LTE), Reason::BetterAlternative)]);
+    world.see(LTE, CUT);
+    assert_eq!(world.told()[1..], [(Some(ETH), Reason::InterfaceDown)]);
+    world.see(LTE, UP);
+    world.run(10_000);
+    assert_eq!(world.table.active(), Some(LTE));
+    world.run(300_000);
+    world.see(ETH, Observation::Roaming(false));
+
+    assert_eq!(world.table.active(), Some(ETH));
+}
+
+#[test]
+fn a_link_that_may_not_roam_is_down_abroad() {
+    let mut world = World::with(&[ETH, LTE]);
+    let home_only = LinkSpec { roaming: Roaming::Never, ..spec(ETH, false) };
+    world.see(ETH, Observation::Appeared(home_only));
+    assert_eq!(world.switches, []);
+
+    world.see(ETH, Observation::Roaming(true));
+    assert_eq!(world.told(), [(Some(LTE), Reason::InterfaceDown)]);
+    assert_eq!(world.switches[0].evidence.name(), "roaming");
+    world.see(LTE, CUT);
+    assert_eq!(world.table.active(), None);
+
+    world.see(ETH, Observation::Appeared(spec(ETH, false)));
+    assert_eq!(world.table.active(), Some(ETH), "the operator changed his mind");
+}
+
+#[test]
+fn the_stalls_of_passing_satellites_are_no_trouble() {
+    let mut world = World::new();
+    plug_as(&mut world, ETH, Class::Satellite);
+    world.wire(ETH).rtt = ms(60);
+    world.plug(LTE);
+    world.run(10_000);
+    world.switches.clear();
+    world.tick_ms = 50;
+
+    for round in 0..240 {
+        world.run(14_000);
+        world.wire(ETH).delivers = false;
+        world.run(if round % 4 == 0 { 1000 } else { 300 });
+        world.wire(ETH).delivers = true;
+        world.run(200);
+    }
+
+    assert_eq!(world.switches, []);
+    let view = world.table.view(ETH);
+    assert_eq!((view.false_alarms, view.degraded), (0, false), "an hour without a suspicion");
+}
+
+#[test]
+fn a_satellite_that_is_dead_is_left_all_the_same() {
+    let mut world = World::new();
+    plug_as(&mut world, ETH, Class::Satellite);
+    world.plug(LTE);
+    world.run(10_000);
+    world.switches.clear();
+
+    world.wire(ETH).delivers = false;
+    world.run(2100);
+    assert_eq!(world.kind(ETH), StateKind::Suspect);
+    world.run(2000);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::Timeout)]);
+}
+
+#[test]
+fn a_link_that_failed_silently_is_on_trial_until_it_carried_for_a_while() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(ETH).delivers = false;
+    world.run(2000);
+    world.wire(ETH).delivers = true;
+    while world.table.active() != Some(ETH) {
+        world.run(10);
+    }
+
+    assert!(world.table.view(ETH).on_trial);
+    world.run(2500);
+
+    assert!(!world.table.view(ETH).on_trial);
+}
+
+#[test]
+fn a_cable_that_was_pulled_is_trusted_when_it_is_back() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.see(ETH, CUT);
+    world.see(ETH, UP);
+
+    assert!(!world.table.view(ETH).on_trial);
 }

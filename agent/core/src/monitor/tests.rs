@@ -4,7 +4,13 @@ use super::*;
 use crate::{Signal, StateKind};
 use StateKind::{Absent, Down, Failed, Healthy, HoldDown, Settling, Suppressed, Suspect};
 
-const SPEC: LinkSpec = LinkSpec { class: Class::Lte, priority: 30, metric: 100, metered: false };
+const SPEC: LinkSpec = LinkSpec {
+    class: Class::Lte,
+    priority: 30,
+    metric: 100,
+    metered: false,
+    roaming: Roaming::Never,
+};
 const UP: Observation = Observation::Facts { carrier: true, address: true, route: true };
 const CUT: Observation = Observation::Facts { carrier: false, address: true, route: true };
 const RTT: Duration = Duration::from_millis(10);
@@ -104,8 +110,11 @@ fn transition_table() {
         Observation::Unreachable,
         Observation::Delivered { bytes: 1000, limited: false },
         Observation::Signal(Signal::default()),
+        Observation::Moved,
+        Observation::Roaming(false),
+        Observation::Roaming(true),
     ];
-    let same = |state| [state; 16];
+    let same = |state| [state; 19];
     #[rustfmt::skip]
     let table = [
         //           Appeared    Vanished UP          CUT   Connected   Answered    ProbeLost   Impostor
@@ -128,6 +137,15 @@ fn transition_table() {
             Settling | Healthy | HoldDown | Suppressed => (state, Failed),
             Suspect => (Healthy, Failed),
             Failed => (HoldDown, Failed),
+        };
+        // Another network is not blamed for the last one; a link that may not roam must not.
+        (expected[16], expected[18]) = match state {
+            Absent => (Absent, Absent),
+            Down => (Down, Down),
+            Healthy => (Healthy, Down),
+            Suspect => (Healthy, Down),
+            Settling | Failed | HoldDown => (Settling, Down),
+            Suppressed => (Suppressed, Down),
         };
         for (observation, expected) in observations.into_iter().zip(expected) {
             let mut bench = Bench::in_state(state);

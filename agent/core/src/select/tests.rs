@@ -36,6 +36,7 @@ fn link(id: u8, state: State, is_active: bool, degraded: Option<Evidence>, score
     let tier = Tier::of(state, is_active).unwrap();
     let rank = Rank {
         tier,
+        avoided: false,
         degraded: degraded.is_some(),
         priority: u32::from(id),
         metric: 0,
@@ -79,10 +80,20 @@ fn state_comes_before_quality_before_priority_before_metric() {
     ];
     assert!(tiers.is_sorted());
 
-    let rank =
-        |tier, degraded, priority, metric| Rank { tier, degraded, priority, metric, id: LinkId(0) };
+    let rank = |tier, degraded, priority, metric| Rank {
+        tier,
+        avoided: false,
+        degraded,
+        priority,
+        metric,
+        id: LinkId(0),
+    };
     assert!(rank(Tier::Healthy, true, 9, 9) < rank(Tier::Suspect, false, 0, 0));
     assert!(rank(Tier::Healthy, false, 9, 9) < rank(Tier::Healthy, true, 0, 0));
+    let avoided = Rank { avoided: true, ..rank(Tier::Healthy, false, 0, 0) };
+    assert!(
+        rank(Tier::Healthy, true, 9, 9) < avoided && avoided < rank(Tier::Suspect, false, 0, 0)
+    );
     assert!(rank(Tier::Healthy, false, 1, 9) < rank(Tier::Healthy, false, 2, 0));
     assert!(rank(Tier::Healthy, false, 1, 1) < rank(Tier::Healthy, false, 1, 2));
 }

@@ -110,6 +110,7 @@ impl<const LINKS: usize> Upload<LINKS> {
             Some(active)
                 if active != link
                     && outlook.standing(active) == Standing::Sound
+                    && outlook.tried != Some(active)
                     && self.lane(active).is_rested(outlook.now)
                     && self.left.is_none() =>
             {
@@ -130,8 +131,7 @@ impl<const LINKS: usize> Upload<LINKS> {
         if !outlook.is_suspect(old) {
             return Course::Carried(old);
         }
-        let is_better = |link| link != old && outlook.standing(link) == Standing::Sound;
-        match self.best_answer(outlook, is_better) {
+        match self.best_answer(outlook, |link| outlook.stands_in(link, old)) {
             Some(new) => Course::Hedged { old, new },
             None => self.course,
         }

@@ -123,6 +123,8 @@ fn outlook<const LINKS: usize>() -> Outlook<LINKS> {
         now: T0,
         hold: Duration::from_secs(300),
         hedge: true,
+        tunnel: [false; LINKS],
+        tried: None,
         standing: [Standing::Sound; LINKS],
         patience: [Duration::from_secs(1); LINKS],
         timeout: [Duration::from_secs(30); LINKS],

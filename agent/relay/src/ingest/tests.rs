@@ -8,7 +8,8 @@ use crate::upstream::{Answerer, Question};
 use baton_core::spool::Urgency;
 use baton_core::token::Scheme;
 use baton_core::{
-    Class, ClassLimits, Duration, LinkId, LinkPolicy, LinkSpec, Observation, Policy, UploadPolicy,
+    Class, ClassLimits, Duration, LinkId, LinkPolicy, LinkSpec, Observation, Policy, Roaming,
+    UploadPolicy,
 };
 use baton_hal::fake::{Fake, FakeStream, FakeTransport};
 use baton_hal::{Facts, Stream};
@@ -276,12 +277,19 @@ fn facts() -> Facts {
         address: Some([192, 0, 2, 1].into()),
         gateway: None,
         metric: Some(100),
+        roaming: false,
         trouble: None,
     }
 }
 
 fn spec() -> LinkSpec {
-    LinkSpec { class: Class::Ethernet, priority: 10, metric: 100, metered: false }
+    LinkSpec {
+        class: Class::Ethernet,
+        priority: 10,
+        metric: 100,
+        metered: false,
+        roaming: Roaming::Allow,
+    }
 }
 
 fn settings() -> Settings {

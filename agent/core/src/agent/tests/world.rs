@@ -1,7 +1,7 @@
 //! The agent with a hand-held driver.
 
 use super::super::*;
-use crate::{LinkSpec, Resume};
+use crate::{LinkSpec, Resume, Roaming};
 
 pub(super) const ETH: LinkId = LinkId(0);
 pub(super) const WLAN: LinkId = LinkId(1);
@@ -45,7 +45,13 @@ impl World {
         for (link, class, priority) in
             [(ETH, Class::Ethernet, 10), (WLAN, Class::Wifi, 20), (LTE, Class::Lte, 30)]
         {
-            let spec = LinkSpec { class, priority, metric: 100, metered: link == LTE };
+            let spec = LinkSpec {
+                class,
+                priority,
+                metric: 100,
+                metered: link == LTE,
+                roaming: Roaming::Allow,
+            };
             world.observe(link, Observation::Appeared(spec));
             world.up(link);
             world.observe(link, Observation::ProbeAnswered { rtt: RTT });

@@ -30,6 +30,8 @@ fn any_observation() -> impl Strategy<Value = Observation> {
             rsrp_dbm: Some(dbm),
             ..Signal::default()
         })),
+        1 => Just(Observation::Moved),
+        1 => any::<bool>().prop_map(Observation::Roaming),
         1 => Just(Observation::Unreachable),
     ]
 }

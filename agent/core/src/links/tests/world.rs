@@ -1,7 +1,7 @@
 //! A small world: wires that deliver, stall or lie, and an upload on the active link.
 
 use super::super::*;
-use crate::{Class, LinkSpec, StateKind};
+use crate::{Class, LinkSpec, Roaming, StateKind};
 
 pub(super) const ETH: LinkId = LinkId(0);
 pub(super) const WIFI: LinkId = LinkId(1);
@@ -13,7 +13,13 @@ pub(super) const CUT: Observation =
 
 pub(super) fn spec(id: LinkId, metered: bool) -> LinkSpec {
     let priority = 10 * (u32::from(id.0) + 1);
-    LinkSpec { class: Class::ALL[usize::from(id.0)], priority, metric: 100, metered }
+    LinkSpec {
+        class: Class::ALL[usize::from(id.0)],
+        priority,
+        metric: 100,
+        metered,
+        roaming: Roaming::Avoid,
+    }
 }
 
 pub(super) fn ms(millis: u64) -> Duration {
@@ -173,12 +179,16 @@ pub(super) fn assert_sane<const N: usize>(table: &Links<N>, now: Instant) {
         assert_eq!(table.active(), Some(id));
     }
 
+    if usable.iter().any(|id| table.view(*id).spec.class == Class::Vpn) {
+        return;
+    }
     usable.sort_by_key(|id| {
         let view = table.view(*id);
         let is_active = table.active() == Some(*id);
         (
             !is_active,
             promise(table.state(*id)),
+            view.roams,
             view.degraded,
             view.spec.priority,
             view.spec.metric,
