@@ -116,7 +116,6 @@ pub(crate) const KEYS: &[Key] = rows! {
     "network_resilience" {
         always multi_interface_enabled: bool = "true",
             "every link with a default route is used: name others in links.ignore";
-        not_yet predictive_switching: bool = "true", PREDICTION;
         never mobile_optimizations, MOBILE;
         never switch_detection_interval,
             "every observation is acted upon at once: use detection_interval for probes";
@@ -224,7 +223,6 @@ pub(crate) const KEYS: &[Key] = rows! {
     }
 };
 
-const PREDICTION: &str = "links are judged by what they do, not by what is predicted of them";
 const PROFILES: &str = "clients are treated alike; there are no profiles of them";
 const JWT: &str = "tokens are v, v2, token and v3";
 const METRICS: &str = "there is no metrics page; `baton status --json` has the figures";

@@ -53,6 +53,7 @@ mod monitor;
 mod moves;
 mod policy;
 mod pool;
+mod predict;
 mod probe;
 mod quality;
 mod rate;

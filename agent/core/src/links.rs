@@ -48,7 +48,7 @@ pub struct Links<const N: usize> {
     dry: Option<Instant>,
 }
 
-const _: () = assert!(size_of::<Links<4>>() <= 3840);
+const _: () = assert!(size_of::<Links<4>>() <= 4864);
 
 impl<const N: usize> Links<N> {
     /// A table without links. Equal seeds and observations give equal decisions.
@@ -202,6 +202,9 @@ impl<const N: usize> Links<N> {
             {
                 self.links[slot].fail(now, &self.policy, fault);
             }
+        }
+        if self.active.and_then(|id| self.get(id)).is_some_and(Monitor::is_fading) {
+            self.refresh(now);
         }
         if let Some((to, reason, evidence)) = self.choose(now) {
             self.switch_to(now, to, reason, evidence);

@@ -5,8 +5,9 @@ use crate::{
     Observation, Rating, Roaming, State, StateKind,
     delivery::Delivery,
     health::Health,
+    predict::{Forecast, Prospect},
     probe::{Pace, Prober},
-    quality::Quality,
+    quality::{Degraded, Quality},
     select::{Candidate, Rank, Tier},
     trial::Trial,
 };
@@ -23,10 +24,13 @@ pub(crate) struct Monitor {
     quality: Quality,
     prober: Prober,
     trial: Trial,
+    forecast: Forecast,
+    /// What that said last.
+    prospect: Prospect,
 }
 
 // Its quality takes most: the windows of stability, loss and round trips 240, the scores 66.
-const _: () = assert!(size_of::<Monitor>() <= 800);
+const _: () = assert!(size_of::<Monitor>() <= 1056);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -45,6 +49,8 @@ impl Monitor {
             quality: Quality::new(),
             prober: Prober::new(),
             trial: Trial::Trusted,
+            forecast: Forecast::new(),
+            prospect: Prospect::Steady,
         }
     }
 
@@ -113,12 +119,21 @@ impl Monitor {
             Observation::Rtt { srtt, rttvar } => {
                 self.delivery.on_transport(srtt, rttvar);
                 self.quality.on_rtt(now, srtt);
+                self.forecast.on_rtt(now, srtt);
+                self.foresee(now, policy);
             }
             Observation::Segments { sent, lost } => self.quality.on_segments(now, sent, lost),
             Observation::Delivered { bytes, limited } => {
-                self.quality.rate.on_delivered(now, bytes, limited);
+                if let Some(rate) = self.quality.rate.on_delivered(now, bytes, limited) {
+                    self.forecast.on_rate(now, rate);
+                    self.foresee(now, policy);
+                }
             }
-            Observation::Signal(signal) => self.quality.on_signal(now, signal),
+            Observation::Signal(signal) => {
+                self.quality.on_signal(now, signal);
+                self.forecast.on_signal(now, signal);
+                self.foresee(now, policy);
+            }
             Observation::Unreachable => self.fail(now, policy, Fault::Unreachable),
         }
     }
@@ -273,6 +288,7 @@ impl Monitor {
         self.quality.book(now, self.state().kind());
         self.quality.review(now, policy, self.spec.class);
         self.trial.review(now);
+        self.foresee(now, policy);
     }
 
     /// It is active from here on.
@@ -284,9 +300,25 @@ impl Monitor {
     /// It is no longer active, for its quality.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         self.quality.on_left(now, policy, why);
+        self.forget_trends();
         if !policy.probation.is_zero() {
             self.trial = Trial::BEGUN;
         }
+    }
+
+    /// What counts against it although it works.
+    fn degraded(&self) -> Option<Degraded> {
+        let ending = Degraded { why: Evidence::Ending, is_critical: false };
+        self.quality.degraded().or((self.prospect == Prospect::Ending).then_some(ending))
+    }
+
+    /// Whether those that may have to stand in for it should be ready.
+    pub(crate) fn is_fading(&self) -> bool {
+        self.prospect > Prospect::Steady
+    }
+
+    fn foresee(&mut self, now: Instant, policy: &LinkPolicy) {
+        self.prospect = if policy.predict { self.forecast.prospect(now) } else { Prospect::Steady };
     }
 
     /// Bytes a second that it delivers, if it can do no more at the moment.
@@ -302,7 +334,7 @@ impl Monitor {
         policy: &LinkPolicy,
     ) -> Option<Candidate> {
         let state = self.state();
-        let degraded = self.quality.degraded();
+        let degraded = self.degraded();
         let LinkSpec { class, priority, metric, metered, roaming } = self.spec;
         let rank = Rank {
             tier: Tier::of(state, is_active)?,
@@ -336,7 +368,7 @@ impl Monitor {
             score,
             score_parts,
             rating: Rating::of(score, policy),
-            degraded: self.quality.degraded().is_some(),
+            degraded: self.degraded().is_some(),
             roams: self.roams,
             on_trial: !self.trial.is_over(),
             threshold: self.threshold(policy),
@@ -358,15 +390,22 @@ impl Monitor {
         if !was_usable && self.state().is_usable() {
             // What was measured may belong to another path.
             self.delivery = Delivery::new();
+            self.forget_trends();
             self.quality.reset();
             self.prober.reset();
         }
+    }
+
+    fn forget_trends(&mut self) {
+        self.forecast = Forecast::new();
+        self.prospect = Prospect::Steady;
     }
 
     fn on_moved(&mut self, now: Instant, policy: &LinkPolicy) {
         self.health.on_moved(now, policy);
         self.delivery.on_moved(now);
         self.quality.on_moved(now);
+        self.forget_trends();
         self.trial = Trial::Trusted;
         self.prober.reset();
         if self.state().is_usable() {

@@ -151,7 +151,10 @@ impl Quality {
         let finding = self.look(policy, class);
         self.grade = match (self.grade, finding) {
             (grade @ Grade::Penance { until, .. }, _) if now < until => grade,
-            (_, Finding::Critical(why)) => Grade::Degraded { why, is_critical: true },
+            (
+                Grade::Good | Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. },
+                Finding::Critical(why),
+            ) => Grade::Degraded { why, is_critical: true },
             (Grade::Good, Finding::Near | Finding::Bad(_)) => Grade::Doubtful,
             (Grade::Doubtful | Grade::Penance { .. }, Finding::Near) => Grade::Doubtful,
             // As long as it is near its limit, it would only be back there.

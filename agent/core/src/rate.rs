@@ -52,19 +52,22 @@ impl Rate {
         self.on_in_flight(now, in_flight);
     }
 
-    /// More was delivered. `limited`: the sender had too little to fill the link.
-    pub(crate) fn on_delivered(&mut self, now: Instant, more: u32, by_sender: bool) {
-        let Flight::Busy { began, round, bytes, limited } = self.flight else { return };
+    /// More was delivered; `by_sender`: its sender had too little to fill the link. What the
+    /// link delivered in the round that this ends, if it was the limit.
+    pub(crate) fn on_delivered(&mut self, now: Instant, more: u32, by_sender: bool) -> Option<u32> {
+        let Flight::Busy { began, round, bytes, limited } = self.flight else { return None };
         let bytes = bytes.saturating_add(more);
         let limited = limited || by_sender;
         let elapsed = now.saturating_since(round);
-        self.flight = if elapsed < ROUND {
-            Flight::Busy { began, round, bytes, limited }
-        } else {
-            let is_starting = round.saturating_since(began) < RAMP;
-            self.learn(now, per_second(bytes, elapsed), limited || is_starting);
-            Flight::Busy { began, round: now, bytes: 0, limited: false }
-        };
+        if elapsed < ROUND {
+            self.flight = Flight::Busy { began, round, bytes, limited };
+            return None;
+        }
+        self.flight = Flight::Busy { began, round: now, bytes: 0, limited: false };
+        let sample = per_second(bytes, elapsed);
+        let is_lower_bound = limited || round.saturating_since(began) < RAMP;
+        self.learn(now, sample, is_lower_bound);
+        (!is_lower_bound).then_some(sample)
     }
 
     fn learn(&mut self, now: Instant, sample: u32, is_lower_bound: bool) {
@@ -101,7 +104,7 @@ impl Rate {
         let slower = self.mean.map_or(1, |mean| FAST / mean.max(1)).max(1);
         // The part between two halvings goes straight.
         let halvings = slower.ilog2();
-        let part = (slower - (1 << halvings)) * PER_HALVING >> halvings;
+        let part = ((slower - (1 << halvings)) * PER_HALVING) >> halvings;
         (halvings * PER_HALVING + part).min(100) as u8
     }
 }

@@ -30,6 +30,8 @@ pub enum Reason {
     QualityDegradation,
     /// The old link is as good as it was; a preferred one is there, or a far faster one.
     BetterAlternative,
+    /// The old link works, and is about to end.
+    PredictedLoss,
     /// The operator wants it.
     Manual,
 }
@@ -43,6 +45,7 @@ impl Reason {
             Self::Timeout => "timeout",
             Self::QualityDegradation => "quality_degradation",
             Self::BetterAlternative => "better_alternative",
+            Self::PredictedLoss => "predicted_loss",
             Self::Manual => "manual",
         }
     }
@@ -93,6 +96,8 @@ pub enum Evidence {
         /// Of the link taken.
         other: u32,
     },
+    /// It is going out of reach.
+    Ending,
     /// The link taken ranks higher.
     Outranked,
     /// The operator's word.
@@ -108,7 +113,8 @@ impl Evidence {
             | Self::Unstable { .. }
             | Self::LowScore { .. }
             | Self::Dropped { .. }
-            | Self::Slow { .. } => true,
+            | Self::Slow { .. }
+            | Self::Ending => true,
             Self::Usable
             | Self::Vanished
             | Self::Lost(_)
@@ -130,6 +136,7 @@ impl Evidence {
             | Self::LowScore { .. }
             | Self::Dropped { .. }
             | Self::Slow { .. }
+            | Self::Ending
             | Self::Outranked => false,
         }
     }
@@ -146,6 +153,7 @@ impl Evidence {
             | Self::Loss { .. }
             | Self::Latency { .. }
             | Self::Unstable { .. }
+            | Self::Ending
             | Self::Outranked
             | Self::Operator => true,
         }
@@ -170,6 +178,7 @@ impl Evidence {
             Self::LowScore { .. } => "low_score",
             Self::Dropped { .. } => "dropped",
             Self::Slow { .. } => "slow",
+            Self::Ending => "ending",
             Self::Outranked => "outranked",
             Self::Operator => "operator",
         }
