@@ -65,6 +65,17 @@ choice! {
 }
 
 choice! {
+    /// Whether a link is used in foreign networks.
+    Roaming, "takes allow, avoid or never",
+    /// As at home.
+    Allow = "allow",
+    /// Only if no other link works.
+    Avoid = "avoid",
+    /// Not at all.
+    Never = "never",
+}
+
+choice! {
     /// How files are carried upstream.
     Protocol, "takes auto, tus, resumable, hmac-chunked or put",
     /// The upstream is asked.

@@ -90,7 +90,8 @@ impl Judge {
 
     /// Values that are right alone and wrong together.
     fn conflicts(&mut self, config: &Config) {
-        let Config { security, uploads, timeouts, .. } = config;
+        let Config { security, uploads, timeouts, network_resilience: limits, handoff, .. } =
+            config;
         if security.secret.is_some() && security.secret_file.is_some() {
             self.blame(
                 &["security.secret"],
@@ -113,6 +114,37 @@ impl Judge {
                 &["timeouts.min_timeout", "timeouts.max_timeout"],
                 "min_timeout is more than max_timeout",
             );
+        }
+        self.rise([
+            ("network_resilience.rtt_warning_threshold", limits.rtt_warning_threshold),
+            ("network_resilience.switch_threshold_latency", limits.switch_threshold_latency),
+            ("network_resilience.rtt_critical_threshold", limits.rtt_critical_threshold),
+        ]);
+        self.rise([
+            ("network_resilience.packet_loss_warning", limits.packet_loss_warning),
+            (
+                "network_resilience.switch_threshold_packet_loss",
+                limits.switch_threshold_packet_loss,
+            ),
+            ("network_resilience.packet_loss_critical", limits.packet_loss_critical),
+        ]);
+        self.rise([
+            ("handoff.quality_poor", handoff.quality_poor),
+            ("handoff.quality_fair", handoff.quality_fair),
+            ("handoff.quality_good", handoff.quality_good),
+            ("handoff.quality_excellent", handoff.quality_excellent),
+        ]);
+    }
+
+    /// Refuses a key that is set to more than a later one that is set too. Next to a default, the
+    /// one that was set counts.
+    fn rise<T: PartialOrd, const N: usize>(&mut self, marks: [(&str, T); N]) {
+        let set = marks.iter().filter(|(key, _)| self.keys.iter().any(|said| said.key == *key));
+        let set: Vec<_> = set.collect();
+        if let Some([(low, _), (high, _)]) =
+            set.array_windows().find(|[(_, low), (_, high)]| low > high)
+        {
+            self.blame(&[low], &format!("is more than {high}"));
         }
     }
 

@@ -6,7 +6,7 @@ use crate::choice::{
 use crate::config::Values;
 use crate::setting::Setting;
 use crate::table::Key;
-use crate::{Bytes, Pattern, Pin, Ppm, Secret, SecretError, Url, UrlPath};
+use crate::{Bytes, Pattern, Permille, Pin, Ppm, Secret, SecretError, Url, UrlPath};
 use baton_core::Duration;
 use core::net::SocketAddr;
 use std::path::PathBuf;
@@ -141,14 +141,35 @@ section! {
         fast_detection: bool = "true";
         /// Probe links that carry nothing, so that the choice among them is informed.
         quality_monitoring: bool = "true";
+        /// Leave a link that is about to end, by the trends of its radio and its traffic.
+        predictive_switching: bool = "true";
         /// Links in order of preference; the first counts as `priority = 10`, the next as 20.
         interface_priority: Vec<Pattern> = "eth0 wlan0 wwan0 ppp0";
-        /// A round-trip time from which a link is bad.
+        /// A link is bad if its shortest round trip of half a minute is longer; on satellites, four times
+        /// as long.
         switch_threshold_latency: Duration = "500ms", "1ms" to "1m" of Duration;
-        /// Loss in percent from which a link is bad.
+        /// A link is bad if it loses more, in percent, over ten seconds.
         switch_threshold_packet_loss: Ppm = "5.0";
+        /// A longer round trip costs points and makes the next bad look at the link the second; what is
+        /// bad stays so until it is shorter.
+        rtt_warning_threshold: Duration = "200ms", "1ms" to "1m" of Duration;
+        /// A link is left at once if it is longer.
+        rtt_critical_threshold: Duration = "1s", "1ms" to "5m" of Duration;
+        /// More loss in percent costs points and makes the next bad look the second.
+        packet_loss_warning: Ppm = "2.0";
+        /// A link is left at once if it loses more, in percent.
+        packet_loss_critical: Ppm = "10.0";
+        /// A link is bad if its score has fallen by a larger share of what it usually is; `1.0`: never.
+        quality_degradation_threshold: Permille = "0.3", "0.01" to "1.0" of Permille;
+        /// A link is bad if a smaller share of its time in service was without suspicion; `0`: never.
+        stability_minimum: Permille = "0.8", "0.0" to "0.999" of Permille;
+        /// Moves that nothing forces, for quality or preference, in a `handoff.performance_comparison_window`.
+        /// From a link that failed, uploads always move.
+        max_switch_attempts: u32 = "3", "1" to "16" of u32;
         /// How often a link in doubt is probed.
         detection_interval: Duration = "1s", "10ms" to "1h" of Duration;
+        /// How rarely a link that failed is probed at most.
+        max_detection_interval: Duration = "10s", "1s" to "1h" of Duration;
         /// How often an idle link is probed.
         quality_check_interval: Duration = "5s", "100ms" to "24h" of Duration;
     }
@@ -161,6 +182,22 @@ section! {
         handoff_hysteresis: Ppm = "10";
         /// Least time between two moves that nothing forces.
         handoff_cooldown: Duration = "30s", "0s" to "24h" of Duration;
+        /// A link is bad if its score is lower, whatever that comes from; `0`: never. 70 is the score of a
+        /// link with one thing at its limit.
+        min_quality_threshold: u32 = "70", "0" to "100" of u32;
+        /// A link is called excellent from this score on.
+        quality_excellent: u32 = "90", "0" to "100" of u32;
+        /// Good.
+        quality_good: u32 = "70", "0" to "100" of u32;
+        /// Fair.
+        quality_fair: u32 = "50", "0" to "100" of u32;
+        /// Poor; below, it is bad, and a metered link takes over also where no limit was passed.
+        quality_poor: u32 = "30", "0" to "100" of u32;
+        /// How many scores tell what is usual of a link; one is taken every five seconds.
+        interface_quality_history: u32 = "50", "12" to "64" of u32;
+        /// How long a measured rate is remembered for comparison, stability is measured over, and
+        /// `network_resilience.max_switch_attempts` counts.
+        performance_comparison_window: Duration = "5m", "30s" to "24h" of Duration;
         /// Send what was on its way again on the new link at once; off, wait for the old link
         /// to fail for good.
         chunk_retry_on_switch: bool = "true";

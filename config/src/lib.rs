@@ -33,8 +33,8 @@ mod url;
 mod value;
 
 pub use choice::{
-    Algorithm, Auth, ChunkSize, Eviction, Level, Mode, OverBudget, Protocol, Speed, Sync, Token,
-    TypeFrom,
+    Algorithm, Auth, ChunkSize, Eviction, Level, Mode, OverBudget, Protocol, Roaming, Speed, Sync,
+    Token, TypeFrom,
 };
 pub use classes::{ClassSettings, Classes};
 pub use config::Config;

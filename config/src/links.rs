@@ -3,7 +3,7 @@
 use crate::config::Values;
 use crate::keys::section;
 use crate::table::Key;
-use crate::{Bytes, OverBudget, Pattern, Permille};
+use crate::{Bytes, OverBudget, Pattern, Permille, Roaming};
 use baton_core::Class;
 
 section! {
@@ -28,6 +28,9 @@ section! {
         /// When the budget is spent: `last_resort`, it carries only what no other link can; `refuse`,
         /// nothing. `baton switch` overrules both. Empty: `last_resort`.
         over_budget: Option<OverBudget> = "";
+        /// Whether it is used while its modem says that it roams: `allow`, `avoid` while another link
+        /// works, or `never`.
+        roaming: Option<Roaming> = "";
     }
 }
 
@@ -82,6 +85,7 @@ impl Links {
             budget_reset_day: link.budget_reset_day.or(more.budget_reset_day),
             probe_share: link.probe_share.or(more.probe_share),
             over_budget: link.over_budget.or(more.over_budget),
+            roaming: link.roaming.or(more.roaming),
         })
     }
 }

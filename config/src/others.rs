@@ -8,9 +8,9 @@
 //!
 //! When a key comes to act, its row moves to a section in `keys`.
 
+use crate::Permille;
 use crate::setting::Setting;
 use crate::table::Key;
-use crate::{Permille, Ppm};
 use baton_core::Duration;
 
 /// Rows: a word of the list above, a key, its type and value, and what is said of it.
@@ -111,19 +111,9 @@ pub(crate) const KEYS: &[Key] = rows! {
     "network_resilience" {
         always multi_interface_enabled: bool = "true",
             "every link with a default route is used: name others in links.ignore";
-        not_yet max_switch_attempts: u32 = "3", "an upload moves until `relay.hold` is over";
-        not_yet predictive_switching: bool = "true", PREDICTION;
         never mobile_optimizations, MOBILE;
-        not_yet quality_degradation_threshold: Permille = "0.3", SCORES;
         never switch_detection_interval,
             "every observation is acted upon at once: use detection_interval for probes";
-        not_yet max_detection_interval: Duration = "10s",
-            "probes are paced by detection_interval and quality_check_interval";
-        not_yet rtt_warning_threshold: Duration = "200ms", SCORES;
-        not_yet rtt_critical_threshold: Duration = "1s", SCORES;
-        not_yet packet_loss_warning: Ppm = "2.0", SCORES;
-        not_yet packet_loss_critical: Ppm = "10.0", SCORES;
-        not_yet stability_minimum: Permille = "0.8", SCORES;
         never mobile_buffer_size, MOBILE;
         never mobile_chunk_size, MOBILE;
         never mobile_retry_multiplier, "use uploads.maxretries";
@@ -140,15 +130,8 @@ pub(crate) const KEYS: &[Key] = rows! {
         always pause_transfers_on_switch: bool = "false", "a moved upload goes on at once";
         always switch_notification_enabled: bool = "true",
             "every switch is logged, and listed by `baton status`";
-        not_yet interface_quality_history: u32 = "50", SCORES;
-        not_yet performance_comparison_window: Duration = "5m", SCORES;
         always handoff_strategy: String = "quality_based",
             "order, then quality with a margin, is the one strategy";
-        not_yet min_quality_threshold: u32 = "70", SCORES;
-        not_yet quality_excellent: u32 = "90", SCORES;
-        not_yet quality_good: u32 = "70", SCORES;
-        not_yet quality_fair: u32 = "50", SCORES;
-        not_yet quality_poor: u32 = "30", SCORES;
         never handoff_timeout, "a switch takes no time of its own: use upstream.connect_timeout";
     }
     "client_optimization" {
@@ -232,9 +215,6 @@ pub(crate) const KEYS: &[Key] = rows! {
     }
 };
 
-const PREDICTION: &str = "links are judged by what they do, not by what is predicted of them";
-const SCORES: &str =
-    "links have no quality score yet: network_resilience.switch_threshold_* decide";
 const BY_DEEDS: &str =
     "a client is known by what its uploads did, not by what it seems: use client_optimization";
 const RETRIES: &str = "tries go by what the upstream does: use relay.hold";

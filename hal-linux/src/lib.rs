@@ -22,6 +22,7 @@ mod sockopt;
 mod spool;
 mod tcp_info;
 mod transport;
+mod wireless;
 
 pub use arrival::arrival;
 pub use capabilities::{Capability, capabilities};

@@ -5,6 +5,7 @@ use crate::{
     class::{Interface, classify},
     netlink::{Link, Message, Received, Socket, frames},
     network::{Family, Network, Path, Routing, Tables},
+    wireless::Radios,
 };
 use baton_core::Class;
 use baton_hal::{ErrorKind, Facts, LinkChange, LinkName, Links};
@@ -17,6 +18,7 @@ use std::{
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::{JoinHandle, spawn_blocking},
+    time::sleep_until,
 };
 
 /// Which interfaces are links.
@@ -90,6 +92,7 @@ pub struct NetlinkLinks {
     reading: Reading,
     stale: Stale,
     overruns: u32,
+    radios: Radios,
     /// Whether sockets may be bound to an interface.
     can_bind: bool,
 }
@@ -136,6 +139,7 @@ impl NetlinkLinks {
             reading: Reading::Nothing,
             stale: Stale::Nothing,
             overruns: 0,
+            radios: Radios::new(),
             can_bind: binding::is_permitted(),
         })
     }
@@ -269,6 +273,7 @@ impl NetlinkLinks {
             carrier: link.has_carrier(),
             gateway: path.and_then(|path| path.gateway),
             metric: path.map(|path| path.metric),
+            roaming: false,
             trouble: path.and_then(|path| self.trouble(link, path)),
         }
     }
@@ -306,9 +311,25 @@ impl Links for NetlinkLinks {
             if let Some(change) = self.next_change() {
                 return Ok(change);
             }
-            self.step().await.map_err(LinksError::Netlink)?;
+            if let Some((name, signal)) = self.radios.next() {
+                return Ok(LinkChange::Heard(name, signal));
+            }
+            let has_radio = self.reported.values().any(is_radio);
+            let due = self.radios.due();
+            tokio::select! {
+                step = self.step() => step.map_err(LinksError::Netlink)?,
+                () = sleep_until(due), if has_radio => {
+                    let reported = &self.reported;
+                    self.radios.read(|name| reported.get(name).is_some_and(is_radio));
+                }
+            }
         }
     }
+}
+
+/// Whether it may have something to say.
+fn is_radio(facts: &Facts) -> bool {
+    facts.class == Class::Wifi && facts.carrier
 }
 
 impl LinksOptions {

@@ -8,6 +8,8 @@ use std::os::fd::AsFd;
 /// Offsets in `struct tcp_info` (linux/tcp.h). Kernels only append to it, and fill in what they
 /// have; the libc crate's structure ends before the newer fields.
 mod offset {
+    /// Bit 0 of the second byte of bit fields, since Linux 4.9.
+    pub(super) const DELIVERY_RATE_APP_LIMITED: usize = 7;
     pub(super) const SND_MSS: usize = 16;
     pub(super) const UNACKED: usize = 24;
     pub(super) const LAST_ACK_RECV_MS: usize = 56;
@@ -51,6 +53,9 @@ pub(crate) fn parse(info: &[u8]) -> Option<StreamInfo> {
         sent_segments: u32_or_zero(offset::DATA_SEGS_OUT),
         delivery_rate: u64_at(info, offset::DELIVERY_RATE).unwrap_or(0),
         carried_bytes: carried(info),
+        is_app_limited: info
+            .get(offset::DELIVERY_RATE_APP_LIMITED)
+            .is_some_and(|fields| fields & APP_LIMITED != 0),
     })
 }
 
@@ -66,6 +71,9 @@ fn carried(info: &[u8]) -> u64 {
 
 /// Of IPv4 (20 bytes), and of TCP with its timestamps (32). IPv6 has 20 more.
 const HEADERS: u64 = 52;
+
+/// C's first bit field is the lowest bit where bytes begin with it, and the highest elsewhere.
+const APP_LIMITED: u8 = if cfg!(target_endian = "little") { 0x01 } else { 0x80 };
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes))
@@ -86,9 +94,12 @@ mod tests {
         bytes[offset::BYTES_ACKED..][..8].copy_from_slice(&1001u64.to_ne_bytes());
         bytes[offset::UNACKED..][..4].copy_from_slice(&3u32.to_ne_bytes());
 
+        bytes[offset::DELIVERY_RATE_APP_LIMITED] = APP_LIMITED;
+
         let info = parse(&bytes).unwrap();
 
         assert_eq!((info.acked_bytes, info.unacked_segments), (1000, 3));
+        assert!(info.is_app_limited);
         assert_eq!((info.notsent_bytes, info.delivery_rate), (0, 0));
         assert_eq!(info.carried_bytes, 1001, "as far as it is told");
     }

@@ -36,6 +36,41 @@ impl Class {
         self as usize
     }
 
+    /// Whether it rides on another link, of which nothing is known: it proves nothing of another
+    /// link, and stands in for none.
+    pub(crate) const fn is_tunnel(self) -> bool {
+        match self {
+            Self::Vpn => true,
+            Self::Ethernet
+            | Self::Wifi
+            | Self::FiveG
+            | Self::Lte
+            | Self::Cellular
+            | Self::Satellite => false,
+        }
+    }
+
+    /// Whether it stalls by design: satellites that pass are changed every 15 s (measured on
+    /// Starlink by Mohan et al., WWW 2024, and others).
+    pub(crate) const fn is_passing(self) -> bool {
+        match self {
+            Self::Satellite => true,
+            Self::Ethernet | Self::Wifi | Self::FiveG | Self::Lte | Self::Cellular | Self::Vpn => {
+                false
+            }
+        }
+    }
+
+    /// What limits of latency are stretched by. A geostationary satellite is 36 000 km up: the way
+    /// there and back, twice, takes light 480 ms, and framing and queues take as much again. Four
+    /// times the default warning, 800 ms, is beyond most of that, and its limit of 2 s beyond all.
+    pub(crate) const fn latency_stretch(self) -> u32 {
+        match self {
+            Self::Satellite => 4,
+            Self::Ethernet | Self::Wifi | Self::FiveG | Self::Lte | Self::Cellular | Self::Vpn => 1,
+        }
+    }
+
     /// The name in configuration and output.
     pub const fn name(self) -> &'static str {
         match self {

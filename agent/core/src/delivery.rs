@@ -125,6 +125,16 @@ impl Delivery {
         self.transport = Some((srtt.min(LONGEST_RTT), rttvar.min(LONGEST_RTT)));
     }
 
+    /// The link is on another network: nothing of the old one counts, and what is in flight has
+    /// its time anew.
+    pub(crate) fn on_moved(&mut self, now: Instant) {
+        let flight = match self.flight {
+            Flight::None | Flight::Abandoned { .. } => Flight::None,
+            Flight::Quiet { .. } => Flight::Quiet { since: now },
+        };
+        *self = Self { flight, ..Self::new() };
+    }
+
     /// The link lives: what was taken away from it is of no interest any more.
     pub(crate) fn forgive(&mut self) {
         match self.flight {

@@ -231,6 +231,24 @@ impl Health {
         }
     }
 
+    /// It is on another network: what the old one was suspected of is not held against it.
+    pub(crate) fn on_moved(&mut self, now: Instant, policy: &LinkPolicy) {
+        self.held = Instant::ZERO;
+        match self.state {
+            State::Suspect { settled, .. } => self.stand(now, settled),
+            State::HoldDown { .. } => self.rise(now, policy),
+            State::Failed { .. } => {
+                self.heard = None;
+                self.rise(now, policy);
+            }
+            State::Absent
+            | State::Down { .. }
+            | State::Settling { .. }
+            | State::Healthy
+            | State::Suppressed { .. } => {}
+        }
+    }
+
     /// The link delivered something.
     pub(crate) fn on_life(&mut self, now: Instant, policy: &LinkPolicy) {
         self.on_faint_life(now);

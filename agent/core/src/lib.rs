@@ -24,6 +24,8 @@
 //! - *suspect*: silent for longer than proofs usually take; *failed*: given up on.
 //! - *up-delay*: how long a link must stay up before it is used; *hold-down*: how long it is
 //!   refused after it failed; *dampening*: a decaying penalty for those that fail often (RFC 2439).
+//! - *trial*: what a link that let uploads down must carry before all of them come back to it;
+//!   *tunnel*: a link that rides on another.
 //! - *ask*, *take*, *commit*: ask the standbys for the offset on suspicion, append where the
 //!   answer came, and call it a switch only when the old link is proved gone.
 //! - *lane*: what one link does for one upload; *attempt*: its name to the driver.
@@ -47,24 +49,32 @@ mod dampening;
 mod delivery;
 mod gaps;
 mod health;
+mod history;
 pub mod json;
 mod link;
 mod links;
 mod loss;
 pub mod memory;
 mod monitor;
+mod moves;
 mod policy;
 mod pool;
+mod predict;
 mod probe;
 mod profile;
 mod quality;
+mod rate;
 mod rtt;
+mod score;
 mod select;
+mod signal;
 mod smooth;
 pub mod spool;
+mod stability;
 mod switch;
 mod time;
 pub mod token;
+mod trial;
 mod upload;
 mod window;
 
@@ -77,12 +87,14 @@ pub use backoff::Backoff;
 pub use budget::{Account, OverBudget, Tariff};
 pub use class::Class;
 pub use health::{State, StateKind};
-pub use link::{LinkId, LinkSpec, LinkView, Observation};
+pub use link::{LinkId, LinkSpec, LinkView, Observation, Roaming};
 pub use links::{Links, Wake as LinkWake};
 pub use policy::LinkPolicy;
 pub use pool::{BLOCK_SIZE, BlockId, Chain, GUARANTEED, Pool};
 pub use profile::{ClientId, ClientPolicy, ClientProfile, LinkKey, PATHS, PathRecord, Profiles};
 pub use rtt::RttEstimator;
+pub use score::{Rating, Score};
+pub use signal::Signal;
 pub use switch::{Evidence, Fact, Fault, Reason, Switch};
 pub use time::{Duration, Instant};
 pub use upload::{

@@ -1,6 +1,6 @@
 //! The words in which links are spoken of.
 
-use crate::{Account, Class, Duration, Instant, LinkKey, StateKind, Tariff};
+use crate::{Account, Class, Duration, Instant, LinkKey, Rating, Score, Signal, StateKind, Tariff};
 
 /// A link's slot in the table, assigned by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,20 @@ pub struct LinkSpec {
     pub tariff: Tariff,
     /// What it is remembered by.
     pub key: LinkKey,
+    /// Whether it is used in foreign networks.
+    pub roaming: Roaming,
+}
+
+/// Whether a link is used while it roams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Roaming {
+    /// As if it were at home.
+    #[default]
+    Allow,
+    /// Only if no other link works.
+    Avoid,
+    /// Not at all.
+    Never,
 }
 
 /// Something seen of one link.
@@ -39,6 +53,11 @@ pub enum Observation {
         /// It has a default route of its own.
         route: bool,
     },
+    /// It is on another network than before: another address, gateway or operator. What was
+    /// measured is of the old one, and so is what was held against it.
+    Moved,
+    /// Whether it is in a foreign network.
+    Roaming(bool),
     /// A connection to the upstream was made.
     Connected {
         /// From asking to having it.
@@ -71,6 +90,15 @@ pub enum Observation {
         /// Segments sent again.
         lost: u32,
     },
+    /// What transfers delivered since the last report, while data was in flight.
+    Delivered {
+        /// Bytes.
+        bytes: u32,
+        /// Each sender had less to send than the link would have taken.
+        limited: bool,
+    },
+    /// What the radio says of itself.
+    Signal(Signal),
     /// A send failed: network or host unreachable, or network down.
     Unreachable,
     /// What it carried in the month under way before it was there, or the month is a new one.
@@ -96,10 +124,24 @@ pub struct LinkView {
     pub rtt_min: Option<Duration>,
     /// Loss over the last ten seconds; zero if too little was sent to tell.
     pub loss_ppm: u32,
+    /// Bytes a second that it delivers, as measured last.
+    pub rate: Option<u32>,
+    /// The share of its time without suspicion; `None` if it served too short to tell.
+    pub stability_permille: Option<u16>,
+    /// What its radio said last, lately.
+    pub signal: Option<Signal>,
     /// 0 to 100; 70 is at a limit, 0 also if it does not work.
     pub score: u8,
+    /// What the score lacks to 100, by cause.
+    pub score_parts: Score,
+    /// The score in one word.
+    pub rating: Rating,
     /// Whether its quality counts against it.
     pub degraded: bool,
+    /// Whether it is in a foreign network.
+    pub roams: bool,
+    /// Whether it let uploads down, and did not make up for that yet.
+    pub on_trial: bool,
     /// Silence in flight that makes it suspect.
     pub threshold: Duration,
     /// Last sign of life since it came up.

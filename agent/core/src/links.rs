@@ -4,7 +4,8 @@ use crate::{
     Account, Duration, Evidence, Instant, LinkId, LinkPolicy, LinkView, Observation, Reason, State,
     Switch,
     monitor::Monitor,
-    select::{self, Candidate},
+    moves::Moves,
+    select::{self, Calm, Candidate, Tier},
 };
 use core::iter;
 
@@ -42,9 +43,13 @@ pub struct Links<const N: usize> {
     review: Instant,
     /// No switch for quality before.
     rested: Instant,
+    /// Switches that nothing forced.
+    moves: Moves,
+    /// Since when tunnels have had nothing to ride on.
+    dry: Option<Instant>,
 }
 
-const _: () = assert!(size_of::<Links<4>>() <= 2304);
+const _: () = assert!(size_of::<Links<4>>() <= 5120);
 
 impl<const N: usize> Links<N> {
     /// A table without links. Equal seeds and observations give equal decisions.
@@ -59,6 +64,8 @@ impl<const N: usize> Links<N> {
             switch: None,
             review: Instant::ZERO,
             rested: Instant::ZERO,
+            moves: Moves::new(),
+            dry: None,
         }
     }
 
@@ -211,14 +218,18 @@ impl<const N: usize> Links<N> {
 
     /// Gives up what must be given up, then chooses anew.
     fn conclude(&mut self, now: Instant) {
+        self.dry = self.dry(now);
         for slot in 0..N {
             let fault = self.links[slot].verdict(now, &self.policy);
             let suspected = self.links[slot].suspected();
             if let (Some(fault), Some(since)) = (fault, suspected)
-                && self.is_upstream_reached(since)
+                && self.is_upstream_reached(since, &self.links[slot])
             {
                 self.links[slot].fail(now, &self.policy, fault);
             }
+        }
+        if self.active.and_then(|id| self.get(id)).is_some_and(Monitor::is_fading) {
+            self.refresh(now);
         }
         if let Some((to, reason, evidence)) = self.choose(now) {
             self.switch_to(now, to, reason, evidence);
@@ -245,7 +256,11 @@ impl<const N: usize> Links<N> {
         };
         let (reason, evidence) = match (self.candidate(active), best) {
             (Some(active), Some(best)) => {
-                select::challenge(&active, &best, &self.policy, self.rested <= now)?
+                let calm = self.calm(now);
+                match select::challenge(&active, &best, &self.policy, calm) {
+                    Some(why) => why,
+                    None => return self.outrun(now, &active, calm),
+                }
             }
             (None, Some(_) | None) | (Some(_), None) => match self.state(active).lack() {
                 Some(lack) => (Reason::InterfaceDown, lack),
@@ -255,13 +270,51 @@ impl<const N: usize> Links<N> {
         Some((to, reason, evidence))
     }
 
+    /// The link that is so much faster than the active one that this should yield.
+    fn outrun(
+        &self,
+        now: Instant,
+        active: &Candidate,
+        calm: Calm,
+    ) -> Option<(Option<LinkId>, Reason, Evidence)> {
+        if !(calm.rested && calm.may_move && self.policy.auto_switch) {
+            return None;
+        }
+        let rate = self.get(active.rank.id)?.rate_at_limit(now)?;
+        let fastest = (0..N)
+            .filter_map(|slot| self.candidate(LinkId(slot as u8)))
+            .filter_map(|rival| {
+                let why = select::outrun(active, rate, &rival, &self.policy)?;
+                Some((rival, why))
+            })
+            .max_by_key(|(rival, _)| rival.rate)?;
+        let (rival, (reason, evidence)) = fastest;
+        Some((Some(rival.rank.id), reason, evidence))
+    }
+
+    fn calm(&self, now: Instant) -> Calm {
+        let LinkPolicy { moves_max, comparison, .. } = self.policy;
+        Calm {
+            rested: self.rested <= now,
+            may_move: self.moves.may_add(now, moves_max, comparison),
+            may_return: self.moves.may_add(now, moves_max.saturating_sub(1).max(1), comparison),
+        }
+    }
+
     fn switch_to(&mut self, now: Instant, to: Option<LinkId>, reason: Reason, evidence: Evidence) {
+        let was_at_work = self.active.and_then(|id| self.get(id)).is_some_and(Monitor::is_proved);
+        if was_at_work && !evidence.is_forced() {
+            self.moves.add(now);
+        }
         if evidence.is_of_quality()
             && let Some(left) = self.active
             && let Some(link) = self.links.get_mut(usize::from(left.0))
         {
             link.on_left(now, &self.policy, evidence);
             self.rested = now + self.policy.cooldown;
+        }
+        if let Some(link) = to.and_then(|id| self.links.get_mut(usize::from(id.0))) {
+            link.on_taken(now);
         }
         let untold =
             self.switch.unwrap_or(Switch { at: now, from: self.active, to, reason, evidence });
@@ -270,15 +323,17 @@ impl<const N: usize> Links<N> {
     }
 
     /// Whether another link delivered after `since`: if none did, the upstream may be silent
-    /// and not the link. (The suspect itself is not sound.)
-    fn is_upstream_reached(&self, since: Instant) -> bool {
-        self.links.iter().any(|link| link.delivered_since(since))
+    /// and not the `suspect`, which itself is not sound. A tunnel that delivers says nothing of
+    /// the others: it may ride on any of them.
+    fn is_upstream_reached(&self, since: Instant, suspect: &Monitor) -> bool {
+        let may_tell = |link: &Monitor| suspect.is_tunnel() || !link.is_tunnel();
+        self.links.iter().any(|link| link.delivered_since(since) && may_tell(link))
     }
 
     /// When a suspect link is given up, as far as time alone decides it.
     fn commit(&self, link: &Monitor) -> Option<Instant> {
         link.commit(&self.policy)
-            .filter(|_| link.suspected().is_some_and(|since| self.is_upstream_reached(since)))
+            .filter(|_| link.suspected().is_some_and(|since| self.is_upstream_reached(since, link)))
     }
 
     /// When the latest suspicion began.
@@ -287,8 +342,31 @@ impl<const N: usize> Links<N> {
     }
 
     fn candidate(&self, id: LinkId) -> Option<Candidate> {
+        let link = self.get(id)?;
+        let is_active = self.active == Some(id);
         let insisted = self.wanted == Some(id);
-        self.get(id)?.candidate(id, self.active == Some(id), insisted, &self.policy)
+        let mut candidate = link.candidate(id, is_active, insisted, &self.policy)?;
+        if !link.is_tunnel() {
+            return Some(candidate);
+        }
+        // With nothing to ride on, a tunnel must show that it still goes somewhere.
+        if !is_active && self.dry.is_some_and(|since| link.heard() <= Some(since)) {
+            return None;
+        }
+        // It promises no more than the best that it may ride on.
+        let roots = self.iter().filter(|(_, root)| !root.is_tunnel());
+        let best =
+            roots.filter_map(|(id, root)| Tier::of(root.state(), self.active == Some(id))).min();
+        candidate.rank.tier = candidate.rank.tier.max(best.unwrap_or(Tier::Healthy));
+        Some(candidate)
+    }
+
+    /// Since when every link that is there and no tunnel has been down.
+    fn dry(&self, now: Instant) -> Option<Instant> {
+        let mut roots = self.links.iter().filter(|link| !link.is_tunnel()).map(Monitor::state);
+        let is_dry =
+            roots.clone().any(|state| state != State::Absent) && !roots.any(State::is_usable);
+        is_dry.then(|| self.dry.unwrap_or(now))
     }
 
     fn get(&self, id: LinkId) -> Option<&Monitor> {

@@ -2,27 +2,37 @@
 
 use crate::{
     Account, Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkKey, LinkPolicy,
-    LinkSpec, LinkView, Observation, OverBudget, State, Tariff,
+    LinkSpec, LinkView, Observation, OverBudget, Rating, Roaming, State, StateKind, Tariff,
     budget::Allowance,
     delivery::Delivery,
     health::Health,
+    predict::{Forecast, Prospect},
     probe::{Pace, Prober},
-    quality::Quality,
+    quality::{Degraded, Quality},
     select::{Candidate, Rank, Tier},
+    trial::Trial,
 };
 
 /// One slot of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Monitor {
     spec: LinkSpec,
+    /// Carrier, address and route.
+    facts: [bool; 3],
+    roams: bool,
     health: Health,
     delivery: Delivery,
     quality: Quality,
     prober: Prober,
     account: Account,
+    trial: Trial,
+    forecast: Forecast,
+    /// What that said last.
+    prospect: Prospect,
 }
 
-const _: () = assert!(size_of::<Monitor>() <= 512);
+// Its quality takes most: the windows of stability, loss and round trips 240, the scores 66.
+const _: () = assert!(size_of::<Monitor>() <= 1120);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -34,12 +44,18 @@ impl Monitor {
                 metered: false,
                 tariff: Tariff::FREE,
                 key: LinkKey(0),
+                roaming: Roaming::Allow,
             },
+            facts: [false; 3],
+            roams: false,
             health: Health::new(),
             delivery: Delivery::new(),
             quality: Quality::new(),
             prober: Prober::new(),
             account: Account::default(),
+            trial: Trial::Trusted,
+            forecast: Forecast::new(),
+            prospect: Prospect::Steady,
         }
     }
 
@@ -48,14 +64,41 @@ impl Monitor {
     }
 
     pub(crate) fn observe(&mut self, now: Instant, policy: &LinkPolicy, observation: Observation) {
+        let before = self.state().kind();
+        self.take(now, policy, observation);
+        self.on_step(now, before);
+    }
+
+    /// Books the time that it spent in the state `before`, if that is over.
+    fn on_step(&mut self, now: Instant, before: StateKind) {
+        let state = self.state().kind();
+        if state != before {
+            self.quality.book(now, before);
+        }
+        if state == StateKind::Suspect && before != state {
+            self.trial.on_doubt();
+        }
+    }
+
+    fn take(&mut self, now: Instant, policy: &LinkPolicy, observation: Observation) {
         match observation {
             Observation::Appeared(spec) => {
                 self.spec = spec;
                 self.health.on_appeared();
+                self.on_facts(now, policy);
             }
-            Observation::Vanished => self.health.on_vanished(now, policy),
+            Observation::Vanished => {
+                (self.facts, self.roams) = ([false; 3], false);
+                self.health.on_vanished(now, policy);
+            }
             Observation::Facts { carrier, address, route } => {
-                self.on_facts(now, policy, [carrier, address, route])
+                self.facts = [carrier, address, route];
+                self.on_facts(now, policy);
+            }
+            Observation::Moved => self.on_moved(now, policy),
+            Observation::Roaming(roams) => {
+                self.roams = roams;
+                self.on_facts(now, policy);
             }
             Observation::Connected { rtt } => self.on_connected(now, policy, rtt),
             Observation::ProbeAnswered { rtt } => {
@@ -69,16 +112,33 @@ impl Monitor {
             }
             Observation::InFlight(in_flight) => {
                 self.delivery.on_in_flight(now, in_flight, self.suspected().is_some());
+                self.quality.rate.on_in_flight(now, in_flight);
             }
             Observation::Proof => {
+                if let Some(since) = self.delivery.quiet_since() {
+                    self.trial.on_proof(now.saturating_since(since), policy.probation);
+                }
                 self.delivery.on_proof(now, self.threshold(policy), self.quality.rtt_min());
                 self.on_life(now, policy);
             }
             Observation::Rtt { srtt, rttvar } => {
                 self.delivery.on_transport(srtt, rttvar);
                 self.quality.on_rtt(now, srtt);
+                self.forecast.on_rtt(now, srtt);
+                self.foresee(now, policy);
             }
             Observation::Segments { sent, lost } => self.quality.on_segments(now, sent, lost),
+            Observation::Delivered { bytes, limited } => {
+                if let Some(rate) = self.quality.rate.on_delivered(now, bytes, limited) {
+                    self.forecast.on_rate(now, rate);
+                    self.foresee(now, policy);
+                }
+            }
+            Observation::Signal(signal) => {
+                self.quality.on_signal(now, signal);
+                self.forecast.on_signal(now, signal);
+                self.foresee(now, policy);
+            }
             Observation::Unreachable => self.fail(now, policy, Fault::Unreachable),
             Observation::Account(account) => {
                 self.account = account;
@@ -93,6 +153,7 @@ impl Monitor {
 
     /// Lets silence be noticed and delays end.
     pub(crate) fn handle_timeout(&mut self, now: Instant, policy: &LinkPolicy) {
+        let before = self.state().kind();
         if self.prober.deadline().is_some_and(|deadline| deadline <= now) {
             self.on_probe_lost(now, policy);
         }
@@ -100,6 +161,7 @@ impl Monitor {
             self.health.on_doubt(now, policy);
         }
         self.health.on_timeout(now, policy);
+        self.on_step(now, before);
     }
 
     /// When silence will make it suspect.
@@ -117,7 +179,8 @@ impl Monitor {
     pub(crate) fn commit(&self, policy: &LinkPolicy) -> Option<Instant> {
         let suspected = self.suspected()?;
         let quiet = self.delivery.quiet_since()?;
-        let patience = policy.commit_floor.max(self.threshold(policy) * 4);
+        let usual = self.delivery.threshold(policy.suspect_floor);
+        let patience = policy.commit_floor.max(usual * 4).max(self.threshold(policy) * 2);
         // An answered probe speaks for the link, for a while.
         let heard = self.health.heard().map_or(quiet, |heard| heard.max(quiet));
         Some((heard + patience).min(suspected + STUCK.max(patience)))
@@ -134,7 +197,22 @@ impl Monitor {
     }
 
     pub(crate) fn fail(&mut self, now: Instant, policy: &LinkPolicy, fault: Fault) {
+        let before = self.state().kind();
         self.health.on_fault(now, policy, fault);
+        self.on_step(now, before);
+        if fault.needs_trial() && !policy.probation.is_zero() {
+            self.trial = Trial::BEGUN;
+        }
+    }
+
+    /// Whether it delivered something since it came up.
+    pub(crate) fn is_proved(&self) -> bool {
+        self.health.heard().is_some()
+    }
+
+    /// Its last sign of life since it came up.
+    pub(crate) fn heard(&self) -> Option<Instant> {
+        self.health.heard()
     }
 
     /// Since when it is suspect.
@@ -158,7 +236,18 @@ impl Monitor {
 
     /// How long data in flight may go unproved before the link is suspect.
     pub(crate) fn threshold(&self, policy: &LinkPolicy) -> Duration {
-        self.delivery.threshold(policy.suspect_floor)
+        self.delivery.threshold(policy.suspect_floor.max(self.stall(policy)))
+    }
+
+    /// Silence that its kind of link makes without being in trouble. What is lost in a stall is
+    /// sent again at the latest as long after its end as it lasted: TCP's timer doubles.
+    fn stall(&self, policy: &LinkPolicy) -> Duration {
+        if self.spec.class.is_passing() { policy.stall * 2 } else { Duration::ZERO }
+    }
+
+    /// Whether it rides on another link.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.spec.class.is_tunnel()
     }
 
     /// When the next probe should leave; `alarm` is when the latest suspicion of any link began.
@@ -184,12 +273,15 @@ impl Monitor {
             (Some(_), OverBudget::LastResort) if trouble.is_none() => return None,
             (Some(_) | None, OverBudget::Refuse | OverBudget::LastResort) => {}
         }
-        let interval =
-            if self.spec.metered { policy.probe_idle_metered } else { policy.probe_idle };
+        let (interval, slowest) = match self.spec.metered {
+            true => (policy.probe_idle_metered, policy.probe_idle_metered),
+            false => (policy.probe_idle, policy.probe_trouble),
+        };
         self.prober.due(Pace {
             heard: self.health.heard(),
             trouble,
             idle: interval.saturating_sub(policy.probe_timeout),
+            slowest: slowest.saturating_sub(policy.probe_timeout),
             allowance: self.allowance(policy),
             seed,
         })
@@ -200,7 +292,7 @@ impl Monitor {
     }
 
     pub(crate) fn on_probe_sent(&mut self, now: Instant, policy: &LinkPolicy) {
-        let deadline = now + self.delivery.rto(policy.probe_timeout);
+        let deadline = now + self.delivery.rto(policy.probe_timeout.max(self.stall(policy)));
         self.prober.on_sent(now, deadline, self.allowance(policy));
     }
 
@@ -213,12 +305,45 @@ impl Monitor {
     }
 
     pub(crate) fn review(&mut self, now: Instant, policy: &LinkPolicy) {
-        self.quality.review(now, policy);
+        self.quality.book(now, self.state().kind());
+        self.quality.review(now, policy, self.spec.class);
+        self.trial.review(now);
+        self.foresee(now, policy);
+    }
+
+    /// It is active from here on.
+    pub(crate) fn on_taken(&mut self, now: Instant) {
+        self.quality.on_taken(now);
+        self.trial.on_taken(now);
     }
 
     /// It is no longer active, for its quality.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         self.quality.on_left(now, policy, why);
+        self.forget_trends();
+        if !policy.probation.is_zero() {
+            self.trial = Trial::BEGUN;
+        }
+    }
+
+    /// What counts against it although it works.
+    fn degraded(&self) -> Option<Degraded> {
+        let ending = Degraded { why: Evidence::Ending, is_critical: false };
+        self.quality.degraded().or((self.prospect == Prospect::Ending).then_some(ending))
+    }
+
+    /// Whether those that may have to stand in for it should be ready.
+    pub(crate) fn is_fading(&self) -> bool {
+        self.prospect > Prospect::Steady
+    }
+
+    fn foresee(&mut self, now: Instant, policy: &LinkPolicy) {
+        self.prospect = if policy.predict { self.forecast.prospect(now) } else { Prospect::Steady };
+    }
+
+    /// Bytes a second that it delivers, if it can do no more at the moment.
+    pub(crate) fn rate_at_limit(&self, now: Instant) -> Option<u32> {
+        self.quality.rate.at_limit(now)
     }
 
     /// It is the upload's that was taken over to it on suspicion.
@@ -252,24 +377,34 @@ impl Monitor {
         policy: &LinkPolicy,
     ) -> Option<Candidate> {
         let state = self.state();
-        let degraded = self.quality.degraded();
+        let degraded = self.degraded();
         let spent = self.spent().filter(|_| !insisted);
-        let LinkSpec { priority, metric, tariff, .. } = self.spec;
+        let LinkSpec { class, priority, metric, metered, tariff, roaming, .. } = self.spec;
         let tier = match (spent, tariff.over_budget) {
             (Some(_), OverBudget::Refuse) => return None,
             (Some(_), OverBudget::LastResort) => Tier::of(state, is_active)?.max(Tier::Spent),
             (None, OverBudget::Refuse | OverBudget::LastResort) => Tier::of(state, is_active)?,
         };
-        let rank =
-            Rank { tier, degraded: degraded.is_some(), priority, cost: tariff.cost, metric, id };
-        let is_proved = self.health.heard().is_some();
-        let score = self.quality.score(policy);
-        Some(Candidate { rank, state, is_proved, degraded, spent, score })
+        let rank = Rank {
+            tier,
+            avoided: self.roams && roaming == Roaming::Avoid,
+            degraded: degraded.is_some(),
+            priority,
+            cost: tariff.cost,
+            metric,
+            id,
+        };
+        let is_proved = self.is_proved();
+        let score = self.quality.score(policy, class);
+        let rate = self.quality.rate.mean();
+        Some(Candidate { rank, state, is_proved, degraded, spent, score, rate, metered })
     }
 
     pub(crate) fn view(&self, policy: &LinkPolicy) -> LinkView {
         let (srtt, rttvar) = self.delivery.rtt().unzip();
         let state = self.state();
+        let score_parts = self.quality.score(policy, self.spec.class);
+        let score = if state.is_working() { score_parts.total() } else { 0 };
         LinkView {
             spec: self.spec,
             state: state.kind(),
@@ -277,8 +412,15 @@ impl Monitor {
             rttvar: rttvar.unwrap_or_default(),
             rtt_min: self.quality.rtt_min(),
             loss_ppm: self.quality.loss_ppm(),
-            score: if state.is_working() { self.quality.score(policy) } else { 0 },
-            degraded: self.quality.degraded().is_some(),
+            rate: self.quality.rate.mean(),
+            stability_permille: self.quality.stability_permille(),
+            signal: self.quality.signal(),
+            score,
+            score_parts,
+            rating: Rating::of(score, policy),
+            degraded: self.degraded().is_some(),
+            roams: self.roams,
+            on_trial: !self.trial.is_over(),
             threshold: self.threshold(policy),
             heard: self.health.heard(),
             failures: self.health.failures(),
@@ -288,9 +430,11 @@ impl Monitor {
         }
     }
 
-    fn on_facts(&mut self, now: Instant, policy: &LinkPolicy, facts: [bool; 3]) {
+    fn on_facts(&mut self, now: Instant, policy: &LinkPolicy) {
         let was_usable = self.state().is_usable();
-        let lost = facts
+        let is_at_home = !(self.roams && self.spec.roaming == Roaming::Never);
+        let [carrier, address, route] = self.facts;
+        let lost = [carrier, address, route, is_at_home]
             .into_iter()
             .zip(Fact::ALL)
             .find_map(|(is_there, fact)| (!is_there).then_some(fact));
@@ -298,8 +442,26 @@ impl Monitor {
         if !was_usable && self.state().is_usable() {
             // What was measured may belong to another path.
             self.delivery = Delivery::new();
+            self.forget_trends();
             self.quality.reset();
             self.prober.reset();
+        }
+    }
+
+    fn forget_trends(&mut self) {
+        self.forecast = Forecast::new();
+        self.prospect = Prospect::Steady;
+    }
+
+    fn on_moved(&mut self, now: Instant, policy: &LinkPolicy) {
+        self.health.on_moved(now, policy);
+        self.delivery.on_moved(now);
+        self.quality.on_moved(now);
+        self.forget_trends();
+        self.trial = Trial::Trusted;
+        self.prober.reset();
+        if self.state().is_usable() {
+            self.prober.want(now);
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Pace {
     pub(crate) trouble: Option<Instant>,
     /// Between signs of life, while there is none.
     pub(crate) idle: Duration,
+    /// The longest interval while trouble lasts.
+    pub(crate) slowest: Duration,
     /// What a metered link can afford.
     pub(crate) allowance: Option<Allowance>,
     /// Spreads idle probes, so that gateways which started together don't probe together.
@@ -81,7 +83,7 @@ impl Prober {
                 (Some(last), None) => last + spread(pace.idle, pace.seed ^ last.as_micros()),
                 (Some(last), Some(since)) => {
                     let age = last.saturating_since(since);
-                    last + (age / 4).max(QUICK).min(pace.idle)
+                    last + (age / 4).max(QUICK).min(pace.slowest)
                 }
             },
         };

@@ -1,28 +1,43 @@
 //! How well a link that works does so.
 
-use crate::{Duration, Evidence, Instant, LinkPolicy, loss::Loss, time::micros, window::Window};
+use crate::{
+    Class, Duration, Evidence, Instant, LinkPolicy, Score, Signal, StateKind,
+    history::History,
+    loss::Loss,
+    rate::Rate,
+    score::{AT_LIMIT, Marks},
+    stability::Stability,
+    time::micros,
+    window::Window,
+};
 
-/// Loss and shortest round trip of the recent past, and the verdict on them.
+/// What was measured of the recent past, and the verdict on it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quality {
     loss: Loss,
     /// Shortest round trip in microseconds, by bucket. The shortest and not the mean: the queue
     /// of our own load comes and goes, the path's own length stays.
     rtt_min_us: Window<Option<u32>, RTT_BUCKETS>,
+    stability: Stability,
+    pub(crate) rate: Rate,
+    signal: Option<(Instant, Signal)>,
+    history: History,
     grade: Grade,
-    /// How long the link was passed over the last time, and until when.
+    /// How long the link was passed over the last time.
     penance: Duration,
-    penance_end: Instant,
+    /// When it was taken again after that.
+    taken: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Grade {
     Good,
-    /// Bad at the last look: once is no verdict.
+    /// Bad at the last look, or near to it: once is no verdict.
     Doubtful,
-    /// Bad at two looks in a row.
+    /// Bad at two looks in a row, or beyond all measure at one.
     Degraded {
         why: Evidence,
+        is_critical: bool,
     },
     /// Left because degraded. An idle link's loss can't be measured, so only time clears it.
     Penance {
@@ -31,26 +46,59 @@ enum Grade {
     },
 }
 
+/// What one look finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    Fine,
+    /// Beyond a warning.
+    Near,
+    Bad(Evidence),
+    Critical(Evidence),
+}
+
+/// What the other links' measurements are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Degraded {
+    pub(crate) why: Evidence,
+    /// It is not to wait for anything.
+    pub(crate) is_critical: bool,
+}
+
 impl Quality {
     pub(crate) fn new() -> Self {
         Self {
             loss: Loss::new(),
             rtt_min_us: Window::new(RTT_SPAN),
+            stability: Stability::new(LinkPolicy::DEFAULT.comparison),
+            rate: Rate::new(),
+            signal: None,
+            history: History::new(),
             grade: Grade::Good,
             penance: Duration::ZERO,
-            penance_end: Instant::ZERO,
+            taken: Instant::ZERO,
         }
     }
 
     /// Forgets what was measured: the link came up on what may be another path. What it was
-    /// left for is remembered.
+    /// left for is remembered, and how stable it was.
     pub(crate) fn reset(&mut self) {
         self.loss = Loss::new();
         self.rtt_min_us = Window::new(RTT_SPAN);
+        self.rate = Rate::new();
+        self.signal = None;
+        self.history = History::new();
         match self.grade {
             Grade::Good | Grade::Penance { .. } => {}
             Grade::Doubtful | Grade::Degraded { .. } => self.grade = Grade::Good,
         }
+    }
+
+    /// Forgets everything: the link is on another network.
+    pub(crate) fn on_moved(&mut self, now: Instant) {
+        let Self { mut rate, taken, .. } = *self;
+        rate.restart(now);
+        *self = Self { rate, taken, ..Self::new() };
+        self.stability.book(now, StateKind::Absent);
     }
 
     pub(crate) fn on_rtt(&mut self, now: Instant, rtt: Duration) {
@@ -61,6 +109,15 @@ impl Quality {
 
     pub(crate) fn on_segments(&mut self, now: Instant, sent: u32, lost: u32) {
         self.loss.record(now, sent, lost);
+    }
+
+    pub(crate) fn on_signal(&mut self, now: Instant, signal: Signal) {
+        self.signal = Some((now, signal));
+    }
+
+    /// Books the time up to `now`, which the link spent in `state`.
+    pub(crate) fn book(&mut self, now: Instant, state: StateKind) {
+        self.stability.book(now, state);
     }
 
     /// Shortest round trip of the window.
@@ -74,28 +131,52 @@ impl Quality {
         self.loss.ppm().unwrap_or(0)
     }
 
+    /// The share of its time without suspicion.
+    pub(crate) fn stability_permille(&self) -> Option<u16> {
+        self.stability.permille()
+    }
+
+    /// What the radio said last.
+    pub(crate) fn signal(&self) -> Option<Signal> {
+        self.signal.map(|(_, signal)| signal)
+    }
+
     /// Looks at the link and updates the verdict.
-    pub(crate) fn review(&mut self, now: Instant, policy: &LinkPolicy) {
+    pub(crate) fn review(&mut self, now: Instant, policy: &LinkPolicy, class: Class) {
         self.loss.advance(now);
         self.rtt_min_us.advance(now);
-        self.grade = match (self.grade, self.complaint(policy)) {
+        self.stability.set_window(policy.comparison);
+        self.rate.review(now, policy.comparison);
+        self.signal = self.signal.filter(|(at, _)| now.saturating_since(*at) < SIGNAL_AGE);
+        let finding = self.look(policy, class);
+        self.grade = match (self.grade, finding) {
             (grade @ Grade::Penance { until, .. }, _) if now < until => grade,
-            (Grade::Good, Some(_)) => Grade::Doubtful,
-            (Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. }, Some(why)) => {
-                Grade::Degraded { why }
-            }
             (
                 Grade::Good | Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. },
-                None,
+                Finding::Critical(why),
+            ) => Grade::Degraded { why, is_critical: true },
+            (Grade::Good, Finding::Near | Finding::Bad(_)) => Grade::Doubtful,
+            (Grade::Doubtful | Grade::Penance { .. }, Finding::Near) => Grade::Doubtful,
+            // As long as it is near its limit, it would only be back there.
+            (Grade::Degraded { why, .. }, Finding::Near)
+            | (
+                Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. },
+                Finding::Bad(why),
+            ) => Grade::Degraded { why, is_critical: false },
+            (
+                Grade::Good | Grade::Doubtful | Grade::Degraded { .. } | Grade::Penance { .. },
+                Finding::Fine,
             ) => Grade::Good,
         };
+        self.history.push(self.score(policy, class).total(), policy.history);
     }
 
     /// What is wrong with it, if two looks found it so or it still atones for that.
-    pub(crate) fn degraded(&self) -> Option<Evidence> {
+    pub(crate) fn degraded(&self) -> Option<Degraded> {
         match self.grade {
             Grade::Good | Grade::Doubtful => None,
-            Grade::Degraded { why } | Grade::Penance { why, .. } => Some(why),
+            Grade::Degraded { why, is_critical } => Some(Degraded { why, is_critical }),
+            Grade::Penance { why, .. } => Some(Degraded { why, is_critical: false }),
         }
     }
 
@@ -104,40 +185,97 @@ impl Quality {
     /// passed over doubles the time: however the measurements come and go, a bad link is tried
     /// ever more rarely.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
-        let served = now.saturating_since(self.penance_end);
+        let served = now.saturating_since(self.taken);
         let longer =
             if served > self.penance { Duration::ZERO } else { self.penance.saturating_mul(2) };
         self.penance = longer.min(LONGEST_PENANCE).max(policy.cooldown.saturating_mul(2));
-        self.penance_end = now + self.penance;
-        self.grade = Grade::Penance { until: self.penance_end, why };
-    }
-
-    /// 100 for a perfect link, 70 for one at a limit, 0 for one far beyond.
-    pub(crate) fn score(&self, policy: &LinkPolicy) -> u8 {
-        let rtt_us = self.rtt_min().map_or(0, micros);
-        let spoilt = demerit(u64::from(self.loss_ppm()), u64::from(policy.loss_max_ppm))
-            + demerit(rtt_us, micros(policy.latency_max));
-        100 - spoilt.min(100) as u8
-    }
-
-    fn complaint(&self, policy: &LinkPolicy) -> Option<Evidence> {
-        let loss = self.loss_ppm();
-        if loss > policy.loss_max_ppm {
-            return Some(Evidence::Loss { ppm: loss });
+        self.grade = Grade::Penance { until: now + self.penance, why };
+        if let Evidence::Slow { .. } = why {
+            // It has its chance afresh when it is taken again.
+            self.rate.restart(now);
         }
-        let rtt = self.rtt_min().filter(|rtt| *rtt > policy.latency_max)?;
-        Some(Evidence::Latency { rtt })
     }
-}
 
-fn demerit(measured: u64, limit: u64) -> u64 {
-    (measured.saturating_mul(30) / limit.max(1)).min(100)
+    /// It is used from here on.
+    pub(crate) fn on_taken(&mut self, now: Instant) {
+        self.taken = now;
+    }
+
+    /// What its measurements cost it.
+    pub(crate) fn score(&self, policy: &LinkPolicy, class: Class) -> Score {
+        let rtt_us = self.rtt_min().map_or(0, micros);
+        let latency = Marks::of_latency(policy, class.latency_stretch());
+        Score {
+            loss: Marks::of_loss(policy).demerit(u64::from(self.loss_ppm())),
+            rtt: latency.demerit(rtt_us),
+            stability: self.instability(policy),
+            signal: self.signal().map_or(0, |signal| signal.demerit()),
+            rate: self.rate.demerit(),
+        }
+    }
+
+    /// Points for time under suspicion: those of a limit at the limit, and straight on.
+    fn instability(&self, policy: &LinkPolicy) -> u8 {
+        let missing = 1000 - u32::from(self.stability_permille().unwrap_or(1000));
+        let allowed = 1000 - u32::from(policy.stability_min_permille.min(999));
+        (missing * u32::from(AT_LIMIT) / allowed).min(100) as u8
+    }
+
+    /// The worst of what there is, the operator's limits first: they name a cause.
+    fn look(&self, policy: &LinkPolicy, class: Class) -> Finding {
+        let (ppm, rtt) = (self.loss_ppm(), self.rtt_min().unwrap_or_default());
+        let measured = [
+            (u64::from(ppm), Marks::of_loss(policy), Evidence::Loss { ppm }),
+            (
+                micros(rtt),
+                Marks::of_latency(policy, class.latency_stretch()),
+                Evidence::Latency { rtt },
+            ),
+        ];
+        let first = |is_beyond: fn(u64, &Marks) -> bool| {
+            measured
+                .iter()
+                .find(|(measured, marks, _)| is_beyond(*measured, marks))
+                .map(|(_, _, why)| *why)
+        };
+        if let Some(why) = first(|measured, marks| measured > marks.critical) {
+            return Finding::Critical(why);
+        }
+        let bad = first(|measured, marks| measured > marks.limit)
+            .or_else(|| self.unstable(policy))
+            .or_else(|| self.low(policy, class));
+        match bad {
+            Some(why) => Finding::Bad(why),
+            None if first(|measured, marks| measured > marks.warning).is_some() => Finding::Near,
+            None => Finding::Fine,
+        }
+    }
+
+    fn unstable(&self, policy: &LinkPolicy) -> Option<Evidence> {
+        let permille = self.stability_permille()?;
+        (permille < policy.stability_min_permille).then_some(Evidence::Unstable { permille })
+    }
+
+    /// How slow a link is counts against what it usually is, and not by itself: the upstream may
+    /// be slow.
+    fn low(&self, policy: &LinkPolicy, class: Class) -> Option<Evidence> {
+        let score = self.score(policy, class);
+        if score.apart_from_rate() < policy.score_min {
+            return Some(Evidence::LowScore { score: score.apart_from_rate() });
+        }
+        let (usual, to) = (self.history.usual()?, score.total());
+        let least = u32::from(usual) * 1000u32.saturating_sub(policy.drop_max_permille.into());
+        (u32::from(to) * 1000 < least).then_some(Evidence::Dropped { from: usual, to })
+    }
 }
 
 /// Half a minute: long enough for a full queue to have drained once (CUBIC backs off every few
 /// seconds, BBR every ten), short enough to notice a path that became longer.
 const RTT_BUCKETS: usize = 6;
 const RTT_SPAN: Duration = Duration::from_secs(5);
+
+/// Radios are read every second or few; one that says nothing for so long is not read any more.
+const SIGNAL_AGE: Duration = Duration::from_secs(30);
 
 /// A link that is bad for half an hour is tried again by then all the same.
 const LONGEST_PENANCE: Duration = Duration::from_secs(30 * 60);

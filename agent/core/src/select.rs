@@ -3,12 +3,14 @@
 //! The order is the field order of [`Rank`]. A link that carries is left for a better one only
 //! where the gain is sure: see [`challenge`].
 
-use crate::{Evidence, LinkId, LinkPolicy, Reason, State};
+use crate::{Evidence, LinkId, LinkPolicy, Reason, Score, State, quality::Degraded};
 
 /// A link's place: the least is the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     pub(crate) tier: Tier,
+    /// It roams, and should not.
+    pub(crate) avoided: bool,
     pub(crate) degraded: bool,
     pub(crate) priority: u32,
     pub(crate) cost: u32,
@@ -58,10 +60,25 @@ pub(crate) struct Candidate {
     pub(crate) state: State,
     /// It delivered something since it came up.
     pub(crate) is_proved: bool,
-    pub(crate) degraded: Option<Evidence>,
+    pub(crate) degraded: Option<Degraded>,
     /// Its budget is.
     pub(crate) spent: Option<Evidence>,
-    pub(crate) score: u8,
+    pub(crate) score: Score,
+    /// Bytes a second, if that was measured lately.
+    pub(crate) rate: Option<u32>,
+    pub(crate) metered: bool,
+}
+
+/// How much calm there was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calm {
+    /// The last switch for quality was long enough ago.
+    pub(crate) rested: bool,
+    /// One more switch that nothing forces is within bounds.
+    pub(crate) may_move: bool,
+    /// And so is yet another after that: who goes back to a preferred link may have to leave it
+    /// once more, and must not be caught there.
+    pub(crate) may_return: bool,
 }
 
 impl Candidate {
@@ -81,19 +98,33 @@ impl Candidate {
         }
     }
 
+    /// By how much its score is better. Rates count only if both are known.
+    fn gain_over(&self, other: &Self) -> u8 {
+        if self.rate.is_some() && other.rate.is_some() {
+            self.score.total().saturating_sub(other.score.total())
+        } else {
+            self.score.apart_from_rate().saturating_sub(other.score.apart_from_rate())
+        }
+    }
+
+    /// Whether moving to `other` costs no money that staying would not.
+    fn is_free(&self, other: &Self) -> bool {
+        self.metered || !other.metered
+    }
+
     fn is_preferred_to(&self, other: &Self) -> bool {
-        let preference = |rank: Rank| (rank.priority, rank.cost, rank.metric, rank.id);
+        let preference =
+            |rank: Rank| (rank.avoided, rank.priority, rank.cost, rank.metric, rank.id);
         preference(self.rank) < preference(other.rank)
     }
 }
 
-/// Why the active link, which can carry packets, should yield to the best one. `rested`: the last
-/// switch for quality was long enough ago.
+/// Why the active link, which can carry packets, should yield to the best one.
 pub(crate) fn challenge(
     active: &Candidate,
     best: &Candidate,
     policy: &LinkPolicy,
-    rested: bool,
+    calm: Calm,
 ) -> Option<(Reason, Evidence)> {
     if best.rank.id == active.rank.id {
         return None;
@@ -118,7 +149,7 @@ pub(crate) fn challenge(
         | State::Suspect { .. }
         | State::HoldDown { .. }
         | State::Suppressed { .. } => {
-            if best.rank.tier != Tier::Healthy || !policy.auto_switch {
+            if best.rank.tier != Tier::Healthy || !policy.auto_switch || !calm.may_move {
                 return None;
             }
         }
@@ -130,11 +161,34 @@ pub(crate) fn challenge(
         return None;
     }
     if best.is_preferred_to(active) {
-        return Some((Reason::BetterAlternative, Evidence::Outranked));
+        return calm.may_return.then_some((Reason::BetterAlternative, Evidence::Outranked));
     }
-    let why = active.degraded?;
-    let gain = best.score.saturating_sub(active.score);
-    (rested && gain >= policy.margin).then_some((Reason::QualityDegradation, why))
+    let Degraded { why, is_critical } = active.degraded?;
+    let is_worth_it =
+        why.is_worth_money() || active.is_free(best) || active.score.total() < policy.poor;
+    let (reason, gain_min) = if why == Evidence::Ending {
+        // What it is now does not matter.
+        (Reason::PredictedLoss, 0)
+    } else {
+        (Reason::QualityDegradation, policy.margin)
+    };
+    ((calm.rested || is_critical) && is_worth_it && best.gain_over(active) >= gain_min)
+        .then_some((reason, why))
+}
+
+/// Why the active link, which delivers `rate` and can no more, should yield to `rival` for speed.
+pub(crate) fn outrun(
+    active: &Candidate,
+    rate: u32,
+    rival: &Candidate,
+    policy: &LinkPolicy,
+) -> Option<(Reason, Evidence)> {
+    let other = rival.rate?;
+    let is_faster = policy.faster > 0 && other / u32::from(policy.faster) >= rate.max(1);
+    let is_sound = rival.rank.tier == Tier::Healthy && rival.degraded.is_none();
+    let is_worth_it = active.is_free(rival) || active.score.total() < policy.poor;
+    (is_faster && is_sound && is_worth_it)
+        .then_some((Reason::BetterAlternative, Evidence::Slow { rate, other }))
 }
 
 #[cfg(test)]

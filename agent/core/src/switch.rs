@@ -28,10 +28,12 @@ pub enum Reason {
     Timeout,
     /// The old link works, and badly.
     QualityDegradation,
-    /// The old link is as good as it was; a preferred one is there.
+    /// The old link is as good as it was; a preferred one is there, or a far faster one.
     BetterAlternative,
     /// The old link's budget is spent.
     Budget,
+    /// The old link works, and is about to end.
+    PredictedLoss,
     /// The operator wants it.
     Manual,
 }
@@ -46,6 +48,7 @@ impl Reason {
             Self::QualityDegradation => "quality_degradation",
             Self::BetterAlternative => "better_alternative",
             Self::Budget => "budget",
+            Self::PredictedLoss => "predicted_loss",
             Self::Manual => "manual",
         }
     }
@@ -72,6 +75,32 @@ pub enum Evidence {
         /// Shortest round trip of the window.
         rtt: Duration,
     },
+    /// It stalls too often.
+    Unstable {
+        /// The share of its time without suspicion.
+        permille: u16,
+    },
+    /// Its score is too low, by nothing alone.
+    LowScore {
+        /// Out of 100.
+        score: u8,
+    },
+    /// It is much worse than it usually is.
+    Dropped {
+        /// Its usual score.
+        from: u8,
+        /// Its score.
+        to: u8,
+    },
+    /// It delivers all it can, and that is far less than the link taken did.
+    Slow {
+        /// Bytes a second.
+        rate: u32,
+        /// Of the link taken.
+        other: u32,
+    },
+    /// It is going out of reach.
+    Ending,
     /// The link taken ranks higher.
     Outranked,
     /// It has carried what it may in a month.
@@ -86,7 +115,61 @@ pub enum Evidence {
 impl Evidence {
     /// Whether it was measured while the link worked.
     pub(crate) const fn is_of_quality(self) -> bool {
-        matches!(self, Self::Loss { .. } | Self::Latency { .. })
+        match self {
+            Self::Loss { .. }
+            | Self::Latency { .. }
+            | Self::Unstable { .. }
+            | Self::LowScore { .. }
+            | Self::Dropped { .. }
+            | Self::Slow { .. }
+            | Self::Ending => true,
+            Self::Usable
+            | Self::Vanished
+            | Self::Lost(_)
+            | Self::Faulty(_)
+            | Self::Outranked
+            | Self::Spent { .. }
+            | Self::Operator => false,
+        }
+    }
+
+    /// Whether there was no choice but to switch.
+    pub(crate) const fn is_forced(self) -> bool {
+        match self {
+            Self::Usable
+            | Self::Vanished
+            | Self::Lost(_)
+            | Self::Faulty(_)
+            | Self::Spent { .. }
+            | Self::Operator => true,
+            Self::Loss { .. }
+            | Self::Latency { .. }
+            | Self::Unstable { .. }
+            | Self::LowScore { .. }
+            | Self::Dropped { .. }
+            | Self::Slow { .. }
+            | Self::Ending
+            | Self::Outranked => false,
+        }
+    }
+
+    /// Whether it is worth money. What is a limit of the operator's is; what is only worse than
+    /// something else is not.
+    pub(crate) const fn is_worth_money(self) -> bool {
+        match self {
+            Self::LowScore { .. } | Self::Dropped { .. } | Self::Slow { .. } => false,
+            Self::Usable
+            | Self::Vanished
+            | Self::Lost(_)
+            | Self::Faulty(_)
+            | Self::Loss { .. }
+            | Self::Latency { .. }
+            | Self::Unstable { .. }
+            | Self::Ending
+            | Self::Outranked
+            | Self::Spent { .. }
+            | Self::Operator => true,
+        }
     }
 
     /// The name in logs and output.
@@ -97,12 +180,18 @@ impl Evidence {
             Self::Lost(Fact::Carrier) => "carrier_lost",
             Self::Lost(Fact::Address) => "address_lost",
             Self::Lost(Fact::Route) => "route_lost",
+            Self::Lost(Fact::Home) => "roaming",
             Self::Faulty(Fault::Silent { .. }) => "silent",
             Self::Faulty(Fault::ProbesLost { .. }) => "probes_lost",
             Self::Faulty(Fault::Unreachable) => "unreachable",
             Self::Faulty(Fault::Impostor) => "impostor",
             Self::Loss { .. } => "loss",
             Self::Latency { .. } => "latency",
+            Self::Unstable { .. } => "unstable",
+            Self::LowScore { .. } => "low_score",
+            Self::Dropped { .. } => "dropped",
+            Self::Slow { .. } => "slow",
+            Self::Ending => "ending",
             Self::Outranked => "outranked",
             Self::Spent { .. } => "budget_spent",
             Self::Operator => "operator",
@@ -110,7 +199,7 @@ impl Evidence {
     }
 }
 
-/// What a link needs from the kernel before it can carry a packet, in the order it comes.
+/// What a link needs before it can carry a packet, in the order it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// Physical layer up.
@@ -119,10 +208,12 @@ pub enum Fact {
     Address,
     /// A default route of its own.
     Route,
+    /// Its home network, where it must not roam.
+    Home,
 }
 
 impl Fact {
-    pub(crate) const ALL: [Self; 3] = [Self::Carrier, Self::Address, Self::Route];
+    pub(crate) const ALL: [Self; 4] = [Self::Carrier, Self::Address, Self::Route, Self::Home];
 }
 
 /// How a link that the kernel takes for good failed.
@@ -145,6 +236,15 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether the link has to show that it carries before it is trusted again. Where the kernel
+    /// says why, what it says next is enough.
+    pub(crate) const fn needs_trial(self) -> bool {
+        match self {
+            Self::Silent { .. } | Self::ProbesLost { .. } | Self::Impostor => true,
+            Self::Unreachable => false,
+        }
+    }
+
     pub(crate) const fn reason(self) -> Reason {
         match self {
             Self::Silent { .. } | Self::ProbesLost { .. } => Reason::Timeout,

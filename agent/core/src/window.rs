@@ -17,6 +17,13 @@ impl<T: Copy + Default, const BUCKETS: usize> Window<T, BUCKETS> {
         Self { buckets: [T::default(); BUCKETS], newest: 0, span_us: micros(span).max(1) }
     }
 
+    /// Takes another span; what was gathered in others is let go of.
+    pub(crate) fn set_span(&mut self, span: Duration) {
+        if self.span_us != micros(span).max(1) {
+            *self = Self::new(span);
+        }
+    }
+
     /// Lets go of what is too old.
     pub(crate) fn advance(&mut self, now: Instant) {
         let span = now.as_micros() / self.span_us;

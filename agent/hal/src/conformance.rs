@@ -126,6 +126,7 @@ impl<R: Rig> Bench<R> {
                     let old = self.known.insert(facts.name.clone(), facts.clone());
                     assert_ne!(old.as_ref(), Some(&facts), "a change that changes nothing");
                 }
+                LinkChange::Heard(..) => {}
                 LinkChange::Removed(name) => {
                     assert!(self.known.remove(&name).is_some(), "{name} removed, never reported");
                 }

@@ -232,6 +232,7 @@ impl FakeLinks {
         match &change {
             LinkChange::Updated(facts) => self.reported.insert(facts.name.clone(), facts.clone()),
             LinkChange::Removed(name) => self.reported.remove(name),
+            LinkChange::Heard(..) => None,
         };
         Some(change)
     }

@@ -1,6 +1,6 @@
 //! Which links exist, and what the kernel says of them.
 
-use baton_core::Class;
+use baton_core::{Class, Signal};
 use core::net::IpAddr;
 
 /// An interface name, as the kernel has it.
@@ -23,6 +23,8 @@ pub struct Facts {
     pub gateway: Option<IpAddr>,
     /// Metric of its best default route; `None`: it has none, or only a `linkdown` one.
     pub metric: Option<u32>,
+    /// Whether it is in a foreign network; false where nothing tells.
+    pub roaming: bool,
     /// Why it can't be used although it looks usable, with the command that mends it.
     pub trouble: Option<String>,
 }
@@ -41,6 +43,8 @@ pub enum LinkChange {
     Updated(Facts),
     /// The interface is gone.
     Removed(LinkName),
+    /// What the radio of a link that was reported says of itself, about every second or two.
+    Heard(LinkName, Signal),
 }
 
 /// The links of this machine, live.
@@ -50,6 +54,8 @@ pub trait Links {
     type Error: crate::Error;
 
     /// The next change. The first calls report every link that exists already.
+    ///
+    /// Facts come before what is heard of a radio, and no radio holds them up.
     ///
     /// Cancel-safe: a dropped call loses no change. Changes to one link may be merged, never
     /// reordered; the last one reported is the truth at that time.

@@ -29,6 +29,8 @@ pub struct StreamInfo {
     /// Bytes in both directions since the first packet, headers of TCP and IP and what was sent again
     /// included: what a metered link is billed for. Zero if not counted.
     pub carried_bytes: u64,
+    /// That was measured while there was too little to send to fill the path.
+    pub is_app_limited: bool,
 }
 
 impl StreamInfo {

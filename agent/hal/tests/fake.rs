@@ -70,6 +70,7 @@ fn link(name: &str, index: u8) -> Facts {
         address: Some([10, 0, index, 2].into()),
         gateway: Some([10, 0, index, 1].into()),
         metric: Some(u32::from(index) * 100),
+        roaming: false,
         trouble: None,
     }
 }
@@ -125,6 +126,7 @@ async fn changes_come_late_and_shuffled_but_never_reordered_within_a_link() {
             match links.changed().await.unwrap() {
                 LinkChange::Updated(facts) => order.push(facts.name),
                 LinkChange::Removed(name) => panic!("{name} removed"),
+                LinkChange::Heard(name, _) => panic!("{name} has no radio"),
             }
         }
         assert_eq!(start.elapsed(), Duration::from_secs(1));

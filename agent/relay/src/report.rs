@@ -86,7 +86,16 @@ pub(crate) struct Link {
     rtt_ms: Option<f64>,
     rttvar_ms: Option<f64>,
     loss_pct: f64,
+    /// Bytes a second, as measured last.
+    rate_bps: Option<u32>,
+    /// Share of its time without suspicion.
+    stability_pct: Option<f64>,
+    signal: Option<Signal>,
     score: u8,
+    /// What the score lacks to 100, by cause.
+    score_parts: ScoreParts,
+    /// The score in one word.
+    grade: &'static str,
     metered: bool,
     /// Of a megabyte, in the operator's currency.
     cost_per_mb: f64,
@@ -94,9 +103,30 @@ pub(crate) struct Link {
     carried_bytes: u64,
     budget_bytes: Option<u64>,
     over_budget: bool,
+    roaming: bool,
+    /// It let uploads down, and did not make up for that yet.
+    on_trial: bool,
     /// Silence, with data in flight, that makes it suspect.
     suspicion_ms: f64,
     trouble: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ScoreParts {
+    loss: u8,
+    rtt: u8,
+    stability: u8,
+    signal: u8,
+    rate: u8,
+}
+
+#[derive(Serialize)]
+struct Signal {
+    rsrp_dbm: Option<i16>,
+    rsrq_db: Option<i8>,
+    sinr_db: Option<i8>,
+    rssi_dbm: Option<i16>,
+    bitrate_kbps: Option<u32>,
 }
 
 /// One of `GET /v1/uploads`.
@@ -204,17 +234,38 @@ pub(crate) fn links<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Link> {
                 rtt_ms: view.srtt.map(ms),
                 rttvar_ms: view.srtt.map(|_| ms(view.rttvar)),
                 loss_pct: f64::from(view.loss_ppm) / 10_000.0,
+                rate_bps: view.rate,
+                stability_pct: view.stability_permille.map(|share| f64::from(share) / 10.0),
+                signal: view.signal.map(Signal::of),
                 score: view.score,
+                score_parts: ScoreParts::of(view.score_parts),
+                grade: view.rating.name(),
                 metered: view.spec.metered,
                 cost_per_mb: f64::from(view.spec.tariff.cost) / 1000.0,
                 carried_bytes: view.carried_bytes,
                 budget_bytes: view.spec.tariff.budget_bytes.map(NonZeroU64::get),
                 over_budget: view.spent,
+                roaming: view.roams,
+                on_trial: view.on_trial,
                 suspicion_ms: ms(view.threshold),
                 trouble: facts.trouble.clone().or_else(|| hub.distrust[index].borrow().clone()),
             })
         })
         .collect()
+}
+
+impl ScoreParts {
+    fn of(score: baton_core::Score) -> Self {
+        let baton_core::Score { loss, rtt, stability, signal, rate } = score;
+        Self { loss, rtt, stability, signal, rate }
+    }
+}
+
+impl Signal {
+    fn of(signal: baton_core::Signal) -> Self {
+        let baton_core::Signal { rsrp_dbm, rsrq_db, sinr_db, rssi_dbm, bitrate_kbps } = signal;
+        Self { rsrp_dbm, rsrq_db, sinr_db, rssi_dbm, bitrate_kbps }
+    }
 }
 
 fn ms(duration: Duration) -> f64 {

@@ -9,9 +9,10 @@ use crate::memory;
 use crate::meter::Metered;
 use crate::sampler;
 use crate::settings::{Rules, Settings};
-use baton_core::{Duration, Instant, LinkId, Observation};
+use baton_core::{Duration, Instant, LinkId, Observation, Signal};
 use baton_hal::{Facts, LinkChange, Links, Transport};
 use core::future::Future;
+use core::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -126,12 +127,33 @@ async fn follow_links<L: Links, T: Transport + 'static>(hub: &Rc<Hub<T>>, mut li
         match links.changed().await {
             Ok(LinkChange::Updated(facts)) => hub.on_facts(facts),
             Ok(LinkChange::Removed(name)) => hub.on_removed(&name),
+            Ok(LinkChange::Heard(name, signal)) => hub.on_signal(&name, signal),
             Err(error) => {
                 tracing::warn!(%error, "links are not followed; trying again");
                 tokio::time::sleep(RETRY).await;
             }
         }
     }
+}
+
+/// Whether a link leads to another network than before, as far as its address and gateway tell.
+/// IPv6 addresses change by themselves (RFC 8981); the network is in their first half.
+fn is_elsewhere(before: &Facts, now: &Facts) -> bool {
+    let network = |address: IpAddr| match address {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+    };
+    let differ = |one: Option<IpAddr>, other: Option<IpAddr>| match (one, other) {
+        (Some(one), Some(other)) => {
+            one.is_ipv4() != other.is_ipv4() || network(one) != network(other)
+        }
+        (None, Some(_)) | (Some(_), None) | (None, None) => false,
+    };
+    let gateways_differ = match (before.gateway, now.gateway) {
+        (Some(one), Some(other)) => one != other,
+        (None, Some(_)) | (Some(_), None) | (None, None) => false,
+    };
+    differ(before.address, now.address) || gateways_differ
 }
 
 /// Between tries to hear of links: uploads go on meanwhile over those that are known.
@@ -178,7 +200,7 @@ impl<T: Transport + 'static> Hub<T> {
         {
             tracing::warn!(link = facts.name, "{trouble}");
         }
-        let moved = before.is_some_and(|before| before.address != facts.address);
+        let moved = before.as_ref().is_some_and(|before| before.address != facts.address);
         if moved || !(carrier && address && route) {
             self.connections.forget(link);
             // What has left by it is known best now: that much may still arrive.
@@ -189,6 +211,17 @@ impl<T: Transport + 'static> Hub<T> {
             self.remind(link, &facts.name);
         }
         self.observe(link, Observation::Facts { carrier, address, route });
+        if before.is_some_and(|before| is_elsewhere(&before, &facts)) {
+            tracing::info!(link = facts.name, "on another network");
+            self.observe(link, Observation::Moved);
+        }
+        self.observe(link, Observation::Roaming(facts.roaming));
+    }
+
+    fn on_signal(self: &Rc<Self>, name: &str, signal: Signal) {
+        if let Some(link) = self.find_link(name) {
+            self.observe(link, Observation::Signal(signal));
+        }
     }
 
     /// New rules hold from here on, for links that are there already as well.
@@ -226,5 +259,40 @@ impl<T: Transport + 'static> Hub<T> {
         let ago = self.clock.now().saturating_since(at);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         now.saturating_sub(ago).as_millis() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baton_core::Class;
+
+    fn facts(address: &str, gateway: &str) -> Facts {
+        Facts {
+            name: "wwan0".into(),
+            index: 3,
+            class: Class::Lte,
+            carrier: true,
+            address: address.parse().ok(),
+            gateway: gateway.parse().ok(),
+            metric: Some(100),
+            roaming: false,
+            trouble: None,
+        }
+    }
+
+    #[test]
+    fn another_address_or_gateway_is_another_network_and_a_temporary_address_is_not() {
+        let moved = |before: (&str, &str), now: (&str, &str)| {
+            is_elsewhere(&facts(before.0, before.1), &facts(now.0, now.1))
+        };
+
+        assert!(moved(("10.0.0.2", ""), ("10.0.0.3", "")));
+        assert!(moved(("192.168.1.2", "192.168.1.1"), ("192.168.1.2", "192.168.1.254")));
+        assert!(moved(("2001:db8::1", ""), ("2001:db8:1::1", "")));
+        assert!(moved(("10.0.0.2", ""), ("2001:db8::1", "")));
+        assert!(!moved(("2001:db8::1", "fe80::1"), ("2001:db8::99ff", "fe80::1")));
+        assert!(!moved(("10.0.0.2", ""), ("", "")), "no address is no network");
+        assert!(!moved(("", ""), ("10.0.0.2", "")));
     }
 }

@@ -32,6 +32,9 @@ struct Seen {
     proved: bool,
     sent: u32,
     lost: u32,
+    acked: u64,
+    /// Some lane had as much to send as the link would take.
+    is_filled: bool,
     rtt: Option<(Duration, Duration)>,
 }
 
@@ -66,6 +69,8 @@ fn read<T: Transport>(seen: &mut Seen, gauge: &Gauge<T>, info: StreamInfo) {
     seen.in_flight |= info.unacked_segments > 0;
     // An ACK that acknowledges nothing new (a window probe's) proves the link as well.
     seen.proved |= info.acked_bytes > before.acked_bytes || info.last_ack < before.last_ack;
+    seen.acked += info.acked_bytes.saturating_sub(before.acked_bytes);
+    seen.is_filled |= !info.is_app_limited && info.unacked_segments > 0;
     seen.sent += info.sent_segments.saturating_sub(before.sent_segments);
     seen.lost += info.retransmitted_segments.saturating_sub(before.retransmitted_segments);
     if info.srtt > Duration::ZERO {
@@ -85,6 +90,10 @@ fn tell<T: Transport + 'static>(hub: &Rc<Hub<T>>, link: LinkId, seen: Seen) {
         && seen.proved
     {
         hub.observe(link, Observation::Rtt { srtt, rttvar });
+    }
+    if seen.acked > 0 {
+        let bytes = u32::try_from(seen.acked).unwrap_or(u32::MAX);
+        hub.observe(link, Observation::Delivered { bytes, limited: !seen.is_filled });
     }
     if seen.sent > 0 || seen.lost > 0 {
         hub.observe(link, Observation::Segments { sent: seen.sent, lost: seen.lost });

@@ -8,7 +8,7 @@ use baton_core::spool::Eviction;
 use baton_core::token::Scheme;
 use baton_core::{
     Adaptation, Algorithm, BLOCK_SIZE, Class, ClassLimits, ClientId, ClientPolicy, Duration,
-    LinkKey, LinkPolicy, LinkSpec, OverBudget, Policy, Tariff, UploadPolicy,
+    LinkKey, LinkPolicy, LinkSpec, OverBudget, Policy, Roaming, Tariff, UploadPolicy,
 };
 use baton_hal::Facts;
 use baton_hal_linux::{FileSegments, mac_of, volatile};
@@ -145,6 +145,11 @@ fn link_spec(config: &Config, facts: &Facts) -> LinkSpec {
         metered: config.is_metered(&facts.name, class),
         tariff: tariff(&config.links.of(&facts.name)),
         key: LinkKey::of(&facts.name),
+        roaming: match config.links.of(&facts.name).roaming {
+            None | Some(baton_config::Roaming::Allow) => Roaming::Allow,
+            Some(baton_config::Roaming::Avoid) => Roaming::Avoid,
+            Some(baton_config::Roaming::Never) => Roaming::Never,
+        },
     }
 }
 
@@ -165,22 +170,8 @@ fn policy(config: &Config) -> Policy {
     let pool = config.relay.pool_size.map_or_else(default_pool, |size| size.0);
     // The other half is the kernel's: until it is acknowledged, what leaves is in a socket too.
     let pool_blocks = u16::try_from(pool / 2 / BLOCK_SIZE as u64).unwrap_or(u16::MAX);
-    let calm = config.handoff.handoff_hysteresis;
     Policy {
-        links: LinkPolicy {
-            probe_idle: if resilience.quality_monitoring {
-                resilience.quality_check_interval
-            } else {
-                DAY
-            },
-            latency_max: resilience.switch_threshold_latency,
-            loss_max_ppm: resilience.switch_threshold_packet_loss.0,
-            probe_timeout: resilience.detection_interval,
-            margin: u8::try_from(calm.0 / 10_000).unwrap_or(100),
-            cooldown: config.handoff.handoff_cooldown,
-            auto_switch: resilience.enabled && resilience.auto_switch_enabled,
-            ..LinkPolicy::default()
-        },
+        links: link_policy(config),
         uploads: UploadPolicy {
             hold: config.relay.hold,
             hedge: resilience.enabled
@@ -226,6 +217,46 @@ fn clients(config: &Config) -> ClientPolicy {
         trust: profile_persistence_duration,
         keep: config.monitoring.client_profile_retention,
     }
+}
+
+fn link_policy(config: &Config) -> LinkPolicy {
+    let (resilience, handoff) = (&config.network_resilience, &config.handoff);
+    LinkPolicy {
+        probe_idle: if resilience.quality_monitoring {
+            resilience.quality_check_interval
+        } else {
+            DAY
+        },
+        probe_timeout: resilience.detection_interval,
+        probe_trouble: resilience.max_detection_interval,
+        latency_warning: resilience.rtt_warning_threshold,
+        latency_max: resilience.switch_threshold_latency,
+        latency_critical: resilience.rtt_critical_threshold,
+        loss_warning_ppm: resilience.packet_loss_warning.0,
+        loss_max_ppm: resilience.switch_threshold_packet_loss.0,
+        loss_critical_ppm: resilience.packet_loss_critical.0,
+        stability_min_permille: u16::try_from(resilience.stability_minimum.0).unwrap_or(999),
+        drop_max_permille: u16::try_from(resilience.quality_degradation_threshold.0)
+            .unwrap_or(1000),
+        score_min: small(handoff.min_quality_threshold),
+        history: small(handoff.interface_quality_history),
+        comparison: handoff.performance_comparison_window,
+        excellent: small(handoff.quality_excellent),
+        good: small(handoff.quality_good),
+        fair: small(handoff.quality_fair),
+        poor: small(handoff.quality_poor),
+        margin: small(handoff.handoff_hysteresis.0 / 10_000),
+        cooldown: handoff.handoff_cooldown,
+        moves_max: small(resilience.max_switch_attempts),
+        predict: resilience.predictive_switching,
+        auto_switch: resilience.enabled && resilience.auto_switch_enabled,
+        ..LinkPolicy::default()
+    }
+}
+
+/// What the table of keys bounds well below 256.
+fn small(number: u32) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
 }
 
 fn limits(config: &Config, class: Class, pool_blocks: u16) -> ClassLimits {

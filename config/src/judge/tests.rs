@@ -36,7 +36,7 @@ max_chunk_size = "10MB"
 http3_support = true
 [handoff]
 pause_transfers_on_switch = true
-min_quality_threshold = 80
+min_quality_threshold = 180
 [network_interfaces]
 wfii = { priority = 1 }
 [links.wwan0]
@@ -56,7 +56,7 @@ class = "4g"
    16  acts               uploads.max_chunk_size = 10MB
    18  not for a gateway  experimental.http3_support = true: LAN clients and upload servers speak HTTP/1.1, and so does Baton: use a proxy upstream
    20  invalid            handoff.pause_transfers_on_switch = true: a moved upload goes on at once; for example pause_transfers_on_switch = false
-   21  invalid            handoff.min_quality_threshold = 80: is not in this version: links have no quality score yet: network_resilience.switch_threshold_* decide; for example min_quality_threshold = 70
+   21  invalid            handoff.min_quality_threshold = 180: takes 0 to 100; for example min_quality_threshold = 70
    23  unknown            network_interfaces.wfii.priority: did you mean network_interfaces.wifi.priority?
    25  invalid            links.wwan0.class = 4g: takes one of ethernet, wifi, 5g, lte, cellular, vpn, satellite; for example class = "lte""#;
     assert_eq!(format!("\n{}", verdicts(text)), expected);
@@ -199,4 +199,22 @@ proptest! {
         let report = Config::from_entries([Entry { path, value: Value::one(value), line: Some(1) }]);
         prop_assert_eq!(report.is_fatal(), report.mistakes() > 0);
     }
+}
+
+#[test]
+fn marks_that_fall_are_refused_where_both_were_set() {
+    let judge = |text: &str| {
+        let report = Config::from_toml(&format!("[network_resilience]\n{text}"));
+        report.keys.into_iter().find(|key| key.verdict.is_fatal()).map(|key| key.key)
+    };
+
+    assert_eq!(judge("switch_threshold_latency = '100ms'\n"), None, "below the default warning");
+    assert_eq!(
+        judge("switch_threshold_latency = '100ms'\nrtt_warning_threshold = '150ms'\n").as_deref(),
+        Some("network_resilience.rtt_warning_threshold")
+    );
+    assert_eq!(
+        judge("packet_loss_warning = 9\npacket_loss_critical = 8\n").as_deref(),
+        Some("network_resilience.packet_loss_warning")
+    );
 }

@@ -36,6 +36,7 @@ impl Seen {
             LinkChange::Updated(facts) => {
                 self.facts.insert(facts.name.clone(), facts);
             }
+            LinkChange::Heard(..) => {}
             LinkChange::Removed(name) => {
                 self.facts.remove(&name);
             }
@@ -54,6 +55,7 @@ impl Seen {
             match change.unwrap() {
                 LinkChange::Updated(facts) => self.facts.insert(facts.name.clone(), facts),
                 LinkChange::Removed(name) => self.facts.remove(&name),
+                LinkChange::Heard(..) => continue,
             };
         }
     }

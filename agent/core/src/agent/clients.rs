@@ -127,4 +127,4 @@ fn path(view: &LinkView) -> Path {
 }
 
 /// Four links, eight uploads, sixteen clients; the table of blocks has four bytes more for each.
-const _: () = assert!(size_of::<Agent<4, 8, 1, 16>>() <= 11 * 1024);
+const _: () = assert!(size_of::<Agent<4, 8, 1, 16>>() <= 14 * 1024);

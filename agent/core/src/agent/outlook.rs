@@ -14,6 +14,8 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
             hedge: self.policy.uploads.hedge,
             standing: [Standing::Gone; LINKS],
             purse: [Purse::Open; LINKS],
+            tunnel: [false; LINKS],
+            tried: self.tried(),
             patience: [UNMEASURED_PATIENCE; LINKS],
             timeout: [Duration::MAX; LINKS],
             order: [LinkId(0); LINKS],
@@ -25,6 +27,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
             let index = usize::from(link.0);
             outlook.order[outlook.usable] = link;
             outlook.usable += 1;
+            outlook.tunnel[index] = view.spec.class.is_tunnel();
             outlook.standing[index] = match view.state {
                 StateKind::Absent | StateKind::Down => Standing::Gone,
                 StateKind::Failed => Standing::Failed,

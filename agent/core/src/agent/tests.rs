@@ -5,7 +5,7 @@ mod replays;
 mod world;
 
 use super::*;
-use crate::{Evidence, Failure, Reason, Resume};
+use crate::{Evidence, Failure, LinkSpec, Reason, Resume, Roaming};
 use world::{ETH, LTE, MIB, RTT, WLAN, World, policy};
 
 #[test]
@@ -563,4 +563,53 @@ fn a_conflict_older_than_an_acknowledgement_is_not_a_loss_nor_sent_again() {
 
     assert_eq!(world.verdicts(), []);
     assert_eq!(world.appends(), [(WLAN, new, MIB / 2 + 700)]);
+}
+
+#[test]
+fn of_the_uploads_that_run_elsewhere_one_tries_a_link_that_failed_before_the_others_follow() {
+    let mut world = World::new();
+    let uploads = [world.half_way(Resume::Fenced), world.half_way(Resume::Fenced)];
+    world.silence();
+    for ((id, _), (_, ask)) in uploads
+        .into_iter()
+        .zip(world.asks().into_iter().filter(|(link, _)| *link == WLAN).collect::<Vec<_>>())
+    {
+        world.outcome(id, ask, Outcome::Offset(MIB / 2));
+        world.outcome(id, ask, Outcome::Acked(MIB / 2 + 1000));
+    }
+    world.observe(WLAN, Observation::Proof);
+    world.pass_with(Duration::from_secs(1), |link| link != ETH);
+    assert_eq!(world.agent.links().active(), Some(WLAN));
+    world.observe(ETH, Observation::InFlight(false));
+    world.actions.clear();
+
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.agent.links().active(), Some(ETH));
+    assert_eq!(world.holds().len(), 1, "one comes back");
+
+    world.observe(ETH, Observation::InFlight(true));
+    for _ in 0..250 {
+        world.pass(Duration::from_millis(10));
+        world.observe(ETH, Observation::Proof);
+    }
+    assert_eq!(world.holds().len(), 1, "and then the other");
+}
+
+#[test]
+fn a_tunnel_is_not_asked_for_what_the_link_under_it_may_have() {
+    let mut world = World::new();
+    let spec = LinkSpec {
+        class: Class::Vpn,
+        priority: 15,
+        metric: 100,
+        metered: false,
+        roaming: Roaming::Allow,
+    };
+    world.observe(WLAN, Observation::Appeared(spec));
+    world.half_way(Resume::Fenced);
+
+    world.silence();
+
+    let asked: Vec<LinkId> = world.asks().into_iter().map(|(link, _)| link).collect();
+    assert_eq!(asked, [LTE]);
 }

@@ -5,7 +5,7 @@ mod properties;
 mod world;
 
 use super::*;
-use crate::{Fact, Fault, StateKind};
+use crate::{Class, Fact, Fault, LinkSpec, Roaming, Signal, StateKind};
 use world::*;
 
 #[test]
@@ -443,6 +443,78 @@ fn two_lossy_links_are_not_tossed_about() {
     assert!(world.switches.len() <= 20, "{:?}", world.told());
 }
 
+/// LTE carried for half a minute while the cable was out; the cable is back.
+fn both_rates_known() -> World {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 50;
+    world.see(ETH, CUT);
+    world.run(30_000);
+    world.see(ETH, UP);
+    world.run(20_000);
+    assert_eq!(world.table.active(), Some(ETH));
+    world.switches.clear();
+    world
+}
+
+#[test]
+fn a_crawling_link_yields_to_one_that_was_seen_to_be_fast_and_is_tried_again() {
+    let mut world = both_rates_known();
+
+    world.wire(ETH).rate = 20_000;
+    world.run(30_000);
+    assert_eq!(world.told(), [(Some(LTE), Reason::BetterAlternative)]);
+    assert_eq!(world.switches[0].evidence.name(), "slow");
+    world.wire(ETH).rate = 1 << 20;
+    world.run(300_000);
+
+    assert_eq!(world.told()[1..], [(Some(ETH), Reason::BetterAlternative)]);
+}
+
+#[test]
+fn a_link_that_crawls_for_hours_is_tried_ever_more_rarely() {
+    let mut world = both_rates_known();
+    world.tick_ms = 100;
+
+    world.wire(ETH).rate = 20_000;
+    world.run(3_600_000);
+
+    assert!((4..=16).contains(&world.switches.len()), "{:?}", world.told());
+}
+
+#[test]
+fn what_a_link_delivered_long_ago_is_no_reason_to_move() {
+    let mut world = both_rates_known();
+    world.tick_ms = 100;
+    world.run(600_000);
+
+    world.wire(ETH).rate = 20_000;
+    world.run(300_000);
+
+    assert_eq!(world.switches, []);
+}
+
+#[test]
+fn moves_that_nothing_forces_are_bounded_whatever_happens() {
+    let mut world = World::with(&[ETH, WIFI, LTE]);
+    world.tick_ms = 100;
+
+    for round in 0..150u32 {
+        let bad = LinkId((round % 3) as u8);
+        for id in [ETH, WIFI, LTE] {
+            world.wire(id).lost_percent = if id == bad { 30 } else { 0 };
+            world.wire(id).rate = if id == bad { 1000 } else { 1 << 22 };
+        }
+        world.run(7000 + u64::from(round % 7) * 1000);
+    }
+
+    let at: Vec<_> = world.switches.iter().map(|switch| switch.at).collect();
+    assert!(at.len() > 3);
+    for four in at.windows(4) {
+        let span = four[3].saturating_since(four[0]);
+        assert!(span >= LinkPolicy::DEFAULT.comparison, "{span:?}");
+    }
+}
+
 #[test]
 fn a_link_that_became_slow_yields_when_idle_too() {
     let mut world = World::with(&[ETH, LTE]);
@@ -521,4 +593,279 @@ fn a_slot_that_does_not_exist_is_an_absent_link() {
     assert_eq!(table.state(LinkId(9)), State::Absent);
     assert_eq!(table.view(LinkId(9)).state, StateKind::Absent);
     assert_eq!((table.active(), table.poll_timeout()), (None, None));
+}
+
+/// Any link as a kind of its own.
+fn plug_as(world: &mut World, id: LinkId, class: Class) {
+    world.see(id, Observation::Appeared(LinkSpec { class, ..spec(id, false) }));
+    world.see(id, UP);
+}
+
+#[test]
+fn a_tunnel_that_comes_and_goes_disturbs_nothing() {
+    let mut world = World::with(&[ETH]);
+
+    for _ in 0..20 {
+        plug_as(&mut world, LTE, Class::Vpn);
+        world.run(3000);
+        world.see(LTE, Observation::Vanished);
+        world.run(1000);
+    }
+
+    assert_eq!(world.switches, []);
+    assert_eq!(world.table.view(ETH).failures, 0);
+}
+
+#[test]
+fn a_tunnel_that_delivers_condemns_no_link_that_it_may_ride_on() {
+    let mut world = World::with(&[ETH]);
+    plug_as(&mut world, LTE, Class::Vpn);
+    world.run(5000);
+
+    world.wire(ETH).delivers = false;
+    world.run(60_000);
+
+    assert_eq!(world.switches, []);
+    assert_eq!(world.kind(ETH), StateKind::Suspect, "the tunnel answers by whatever way it has");
+}
+
+#[test]
+fn a_silent_tunnel_is_condemned_by_the_link_under_it() {
+    let mut world = World::with(&[WIFI]);
+    plug_as(&mut world, ETH, Class::Vpn);
+    world.run(10_000);
+    assert_eq!(world.table.active(), Some(ETH), "the operator prefers it");
+
+    world.wire(ETH).delivers = false;
+    world.run(1000);
+
+    assert_eq!(world.table.active(), Some(WIFI));
+    assert_eq!(world.kind(ETH), StateKind::Failed);
+}
+
+#[test]
+fn a_tunnel_with_nothing_under_it_is_no_link_until_it_shows_that_it_is() {
+    let mut world = World::with(&[ETH]);
+    plug_as(&mut world, LTE, Class::Vpn);
+    world.run(5000);
+
+    world.wire(LTE).delivers = false;
+    world.see(ETH, CUT);
+    assert_eq!(world.table.active(), None, "it rode on that");
+    world.see(ETH, UP);
+    assert_eq!(world.table.active(), Some(ETH), "which is back at once");
+    world.wire(LTE).delivers = true;
+    world.switches.clear();
+    world.run(10_000);
+    assert_eq!(world.switches, [], "nor does it take over while that waits for trust");
+
+    world.see(ETH, CUT);
+    world.run(5000);
+    assert_eq!(world.table.active(), Some(LTE), "it found another way");
+}
+
+#[test]
+fn on_another_network_everything_is_measured_anew_and_nothing_is_held_against_the_link() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(ETH).delivers = false;
+    world.run(2000);
+    assert_eq!((world.kind(ETH), world.table.active()), (StateKind::Failed, Some(LTE)));
+
+    world.wire(ETH).delivers = true;
+    world.see(ETH, Observation::Moved);
+    assert_eq!(world.kind(ETH), StateKind::Settling);
+    let view = world.table.view(ETH);
+    assert_eq!(
+        (view.srtt, view.rate, view.stability_permille, view.on_trial),
+        (None, None, None, false)
+    );
+    world.run(2500);
+
+    assert_eq!(world.table.active(), Some(ETH), "after its up-delay, without hold-down");
+}
+
+#[test]
+fn an_active_link_that_changes_its_network_stays_active_and_is_probed_at_once() {
+    let mut world = World::with(&[ETH, LTE]);
+    let (probes, failures) = (world.wire(ETH).probes, world.table.view(ETH).failures);
+
+    world.see(ETH, Observation::Moved);
+    world.run(100);
+
+    assert_eq!(world.wire(ETH).probes, probes + 1);
+    assert_eq!(world.table.view(ETH).failures, failures);
+    assert_eq!(world.switches, []);
+}
+
+#[test]
+fn a_link_that_should_not_roam_is_used_abroad_only_if_nothing_else_works() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.see(ETH, Observation::Roaming(true));
+    assert_eq!(world.told(), [(Some(LTE), Reason::BetterAlternative)]);
+    world.see(LTE, CUT);
+    assert_eq!(world.told()[1..], [(Some(ETH), Reason::InterfaceDown)]);
+    world.see(LTE, UP);
+    world.run(10_000);
+    assert_eq!(world.table.active(), Some(LTE));
+    world.run(300_000);
+    world.see(ETH, Observation::Roaming(false));
+
+    assert_eq!(world.table.active(), Some(ETH));
+}
+
+#[test]
+fn a_link_that_may_not_roam_is_down_abroad() {
+    let mut world = World::with(&[ETH, LTE]);
+    let home_only = LinkSpec { roaming: Roaming::Never, ..spec(ETH, false) };
+    world.see(ETH, Observation::Appeared(home_only));
+    assert_eq!(world.switches, []);
+
+    world.see(ETH, Observation::Roaming(true));
+    assert_eq!(world.told(), [(Some(LTE), Reason::InterfaceDown)]);
+    assert_eq!(world.switches[0].evidence.name(), "roaming");
+    world.see(LTE, CUT);
+    assert_eq!(world.table.active(), None);
+
+    world.see(ETH, Observation::Appeared(spec(ETH, false)));
+    assert_eq!(world.table.active(), Some(ETH), "the operator changed his mind");
+}
+
+#[test]
+fn the_stalls_of_passing_satellites_are_no_trouble() {
+    let mut world = World::new();
+    plug_as(&mut world, ETH, Class::Satellite);
+    world.wire(ETH).rtt = ms(60);
+    world.plug(LTE);
+    world.run(10_000);
+    world.switches.clear();
+    world.tick_ms = 50;
+
+    for round in 0..120 {
+        world.run(14_000);
+        world.wire(ETH).delivers = false;
+        world.run(if round % 4 == 0 { 1000 } else { 300 });
+        world.wire(ETH).delivers = true;
+        world.run(200);
+    }
+
+    assert_eq!(world.switches, []);
+    let view = world.table.view(ETH);
+    assert_eq!((view.false_alarms, view.degraded), (0, false), "half an hour without a suspicion");
+}
+
+#[test]
+fn a_satellite_that_is_dead_is_left_all_the_same() {
+    let mut world = World::new();
+    plug_as(&mut world, ETH, Class::Satellite);
+    world.plug(LTE);
+    world.run(10_000);
+    world.switches.clear();
+
+    world.wire(ETH).delivers = false;
+    world.run(2100);
+    assert_eq!(world.kind(ETH), StateKind::Suspect);
+    world.run(2000);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::Timeout)]);
+}
+
+#[test]
+fn a_link_that_failed_silently_is_on_trial_until_it_carried_for_a_while() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(ETH).delivers = false;
+    world.run(2000);
+    world.wire(ETH).delivers = true;
+    while world.table.active() != Some(ETH) {
+        world.run(10);
+    }
+
+    assert!(world.table.view(ETH).on_trial);
+    world.run(2500);
+
+    assert!(!world.table.view(ETH).on_trial);
+}
+
+#[test]
+fn a_cable_that_was_pulled_is_trusted_when_it_is_back() {
+    let mut world = World::with(&[ETH, LTE]);
+
+    world.see(ETH, CUT);
+    world.see(ETH, UP);
+
+    assert!(!world.table.view(ETH).on_trial);
+}
+
+/// Walks away from the WiFi at that many tenths of a decibel a second, from -60 dBm on.
+fn walk(world: &mut World, tenths: i16, seconds: i16) {
+    for second in 0..seconds {
+        let rssi_dbm = Some(-60 - second * tenths / 10);
+        world.see(WIFI, Observation::Signal(Signal { rssi_dbm, ..Signal::default() }));
+        world.run(1000);
+    }
+}
+
+#[test]
+fn a_link_that_goes_out_of_reach_is_left_before_it_is_gone() {
+    let mut world = World::with(&[WIFI, LTE]);
+
+    walk(&mut world, 15, 15);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::PredictedLoss)]);
+    assert_eq!(world.switches[0].evidence, Evidence::Ending);
+    assert_eq!(world.kind(WIFI), StateKind::Healthy);
+}
+
+#[test]
+fn the_standby_is_made_ready_before_the_move() {
+    let mut world = World::with(&[WIFI]);
+    world.tick_ms = 50;
+    world.see(LTE, Observation::Appeared(spec(LTE, true)));
+    world.see(LTE, UP);
+    world.run(20_000);
+    let (probes, mut ready) = (world.wire(LTE).probes, None);
+
+    for second in 0..15i16 {
+        let rssi_dbm = Some(-60 - second * 3 / 2);
+        world.see(WIFI, Observation::Signal(Signal { rssi_dbm, ..Signal::default() }));
+        world.run(1000);
+        if world.wire(LTE).probes > probes && world.switches.is_empty() {
+            ready = ready.or(Some(second));
+        }
+    }
+
+    assert!(ready.is_some(), "its next probe by itself is due after a minute");
+    assert_eq!(world.told(), [(Some(LTE), Reason::PredictedLoss)]);
+}
+
+#[test]
+fn without_prediction_nobody_leaves_a_link_that_works() {
+    let mut world = World::with(&[WIFI, LTE]);
+    world.table.set_policy(LinkPolicy { predict: false, ..LinkPolicy::DEFAULT });
+
+    walk(&mut world, 15, 15);
+
+    assert_eq!(world.switches, []);
+}
+
+#[test]
+fn predictions_that_prove_wrong_cost_one_move_a_cooldown_at_most() {
+    let mut world = World::with(&[WIFI, LTE]);
+    world.tick_ms = 100;
+
+    for _ in 0..60 {
+        walk(&mut world, 15, 14);
+        walk(&mut world, 0, 16);
+    }
+
+    let left: Vec<_> = world
+        .switches
+        .iter()
+        .filter(|switch| switch.reason == Reason::PredictedLoss)
+        .map(|switch| switch.at)
+        .collect();
+    assert!((2..=8).contains(&left.len()), "{left:?} in half an hour");
+    for two in left.windows(2) {
+        assert!(two[1].saturating_since(two[0]) >= LinkPolicy::DEFAULT.cooldown);
+    }
 }

@@ -1,7 +1,7 @@
 //! The transition table, and what one link does by itself.
 
 use super::*;
-use crate::{LinkKey, StateKind};
+use crate::{LinkKey, Signal, StateKind};
 use StateKind::{Absent, Down, Failed, Healthy, HoldDown, Settling, Suppressed, Suspect};
 
 const SPEC: LinkSpec = LinkSpec {
@@ -11,6 +11,7 @@ const SPEC: LinkSpec = LinkSpec {
     metered: false,
     tariff: Tariff::FREE,
     key: LinkKey(0),
+    roaming: Roaming::Never,
 };
 const UP: Observation = Observation::Facts { carrier: true, address: true, route: true };
 const CUT: Observation = Observation::Facts { carrier: false, address: true, route: true };
@@ -109,8 +110,13 @@ fn transition_table() {
         Observation::Rtt { srtt: RTT, rttvar: RTT },
         Observation::Segments { sent: 10, lost: 1 },
         Observation::Unreachable,
+        Observation::Delivered { bytes: 1000, limited: false },
+        Observation::Signal(Signal::default()),
+        Observation::Moved,
+        Observation::Roaming(false),
+        Observation::Roaming(true),
     ];
-    let same = |state| [state; 14];
+    let same = |state| [state; 19];
     #[rustfmt::skip]
     let table = [
         //           Appeared    Vanished UP          CUT   Connected   Answered    ProbeLost   Impostor
@@ -127,12 +133,21 @@ fn transition_table() {
     for (state, first) in table {
         let mut expected = same(state);
         expected[..8].copy_from_slice(&first);
-        // InFlight, Rtt and Segments say nothing by themselves.
+        // InFlight, Rtt, Segments, Delivered and Signal say nothing by themselves.
         (expected[10], expected[13]) = match state {
             Absent | Down => (state, state),
             Settling | Healthy | HoldDown | Suppressed => (state, Failed),
             Suspect => (Healthy, Failed),
             Failed => (HoldDown, Failed),
+        };
+        // Another network is not blamed for the last one; a link that may not roam must not.
+        (expected[16], expected[18]) = match state {
+            Absent => (Absent, Absent),
+            Down => (Down, Down),
+            Healthy => (Healthy, Down),
+            Suspect => (Healthy, Down),
+            Settling | Failed | HoldDown => (Settling, Down),
+            Suppressed => (Suppressed, Down),
         };
         for (observation, expected) in observations.into_iter().zip(expected) {
             let mut bench = Bench::in_state(state);
@@ -410,4 +425,40 @@ fn every_state_has_a_name_of_its_own() {
         names,
         ["absent", "down", "settling", "healthy", "suspect", "failed", "hold_down", "suppressed"]
     );
+}
+
+#[test]
+fn what_is_known_of_a_link_is_shown() {
+    let mut bench = Bench::in_state(Healthy);
+    let signal = Signal { rsrp_dbm: Some(-110), ..Signal::default() };
+    bench.see(Observation::InFlight(true)).see(Observation::Signal(signal));
+    for _ in 0..80 {
+        bench.wait(50).see(Observation::Proof);
+        bench.see(Observation::Delivered { bytes: 5 << 10, limited: false });
+    }
+
+    let view = bench.view();
+
+    assert_eq!((view.rate, view.signal), (Some(100 << 10), Some(signal)));
+    assert_eq!((view.score_parts.rate, view.score_parts.signal), (32, 15));
+    assert_eq!((view.score, view.rating), (53, Rating::Fair));
+}
+
+#[test]
+fn a_link_that_stalls_again_and_again_is_unstable() {
+    let mut bench = Bench::in_state(Healthy);
+    bench.see(ANSWER).see(Observation::InFlight(true));
+
+    for _ in 0..60 {
+        for _ in 0..300 {
+            bench.wait(10).see(Observation::Proof);
+        }
+        bench.wait(60).wait(940).see(Observation::Proof);
+        bench.link.review(bench.now, &bench.policy);
+    }
+
+    let view = bench.view();
+    assert!(view.stability_permille.is_some_and(|share| (750..780).contains(&share)), "{view:?}");
+    assert_eq!(view.state, StateKind::Healthy);
+    assert!(view.degraded);
 }

@@ -12,7 +12,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn calm(heard: Option<Instant>) -> Pace {
-    Pace { heard, trouble: None, idle: IDLE, allowance: None, seed: 1 }
+    Pace { heard, trouble: None, idle: IDLE, slowest: IDLE, allowance: None, seed: 1 }
 }
 
 fn troubled(since: Instant) -> Pace {
@@ -198,6 +198,7 @@ proptest! {
             heard: heard.map(instant),
             trouble: trouble.map(instant),
             idle,
+            slowest: idle,
             allowance: Some(Allowance { monthly_bytes: 1 << 20 }),
             seed,
         };

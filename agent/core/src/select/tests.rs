@@ -25,17 +25,34 @@ fn states() -> [State; 7] {
     ]
 }
 
+const CALM: Calm = Calm { rested: true, may_move: true, may_return: true };
+
+/// With so many points.
+fn scored(points: u8) -> Score {
+    Score { loss: 100 - points, ..Score::default() }
+}
+
 fn link(id: u8, state: State, is_active: bool, degraded: Option<Evidence>, score: u8) -> Candidate {
     let tier = Tier::of(state, is_active).unwrap();
     let rank = Rank {
         tier,
+        avoided: false,
         degraded: degraded.is_some(),
         priority: u32::from(id),
         cost: 0,
         metric: 0,
         id: LinkId(id),
     };
-    Candidate { rank, state, is_proved: true, degraded, spent: None, score }
+    Candidate {
+        rank,
+        state,
+        is_proved: true,
+        degraded: degraded.map(|why| Degraded { why, is_critical: false }),
+        spent: None,
+        score: scored(score),
+        rate: None,
+        metered: false,
+    }
 }
 
 fn active(id: u8, state: State) -> Candidate {
@@ -47,7 +64,7 @@ fn standby(id: u8, state: State) -> Candidate {
 }
 
 fn outcome(active: &Candidate, best: &Candidate) -> Option<(Reason, Evidence)> {
-    challenge(active, best, &LinkPolicy::default(), true)
+    challenge(active, best, &LinkPolicy::default(), CALM)
 }
 
 const OUTRANKED: Option<(Reason, Evidence)> =
@@ -68,6 +85,7 @@ fn state_comes_before_quality_before_priority_before_metric() {
 
     let rank = |tier, degraded, priority, metric| Rank {
         tier,
+        avoided: false,
         degraded,
         priority,
         cost: 0,
@@ -76,6 +94,10 @@ fn state_comes_before_quality_before_priority_before_metric() {
     };
     assert!(rank(Tier::Healthy, true, 9, 9) < rank(Tier::Suspect, false, 0, 0));
     assert!(rank(Tier::Healthy, false, 9, 9) < rank(Tier::Healthy, true, 0, 0));
+    let avoided = Rank { avoided: true, ..rank(Tier::Healthy, false, 0, 0) };
+    assert!(
+        rank(Tier::Healthy, true, 9, 9) < avoided && avoided < rank(Tier::Suspect, false, 0, 0)
+    );
     assert!(rank(Tier::Healthy, false, 1, 9) < rank(Tier::Healthy, false, 2, 0));
     assert!(rank(Tier::Healthy, false, 1, 1) < rank(Tier::Healthy, false, 1, 2));
 }
@@ -162,7 +184,8 @@ fn a_degraded_link_yields_with_margin_and_after_the_cooldown() {
     let degraded = link(1, State::Healthy, true, Some(LOSS), 60);
     let with_score = |score| link(2, State::Healthy, false, None, score);
 
-    let verdict = |score, rested| challenge(&degraded, &with_score(score), &policy, rested);
+    let verdict =
+        |score, rested| challenge(&degraded, &with_score(score), &policy, Calm { rested, ..CALM });
 
     assert_eq!(verdict(70, true), Some((Reason::QualityDegradation, LOSS)));
     assert_eq!(verdict(69, true), None, "no margin");
@@ -182,7 +205,7 @@ fn without_auto_switch_only_a_failure_moves_anything() {
     let policy = LinkPolicy { auto_switch: false, ..LinkPolicy::default() };
     let preferred = standby(1, State::Healthy);
     let moves = |state, degraded| {
-        challenge(&link(2, state, true, degraded, 0), &preferred, &policy, true).is_some()
+        challenge(&link(2, state, true, degraded, 0), &preferred, &policy, CALM).is_some()
     };
 
     assert!(!moves(State::Healthy, None));
@@ -213,9 +236,96 @@ proptest! {
             ..candidate
         };
 
-        let there = challenge(&seated(one, true), &seated(other, false), &policy, true);
-        let back = challenge(&seated(other, true), &seated(one, false), &policy, true);
+        let there = challenge(&seated(one, true), &seated(other, false), &policy, CALM);
+        let back = challenge(&seated(other, true), &seated(one, false), &policy, CALM);
 
         prop_assert!(there.is_none() || back.is_none(), "{there:?} and {back:?}");
     }
+}
+
+#[test]
+fn what_is_bad_beyond_measure_does_not_wait_for_the_cooldown() {
+    let unrested = Calm { rested: false, ..CALM };
+    let mut bad = link(1, State::Healthy, true, Some(LOSS), 20);
+    let verdict = |bad: &Candidate, calm| {
+        challenge(bad, &standby(2, State::Healthy), &LinkPolicy::DEFAULT, calm)
+    };
+    assert_eq!(verdict(&bad, unrested), None);
+
+    bad.degraded = Some(Degraded { why: LOSS, is_critical: true });
+
+    assert_eq!(verdict(&bad, unrested), Some((Reason::QualityDegradation, LOSS)));
+    assert_eq!(verdict(&bad, Calm { may_move: false, ..unrested }), None, "but is bounded too");
+}
+
+#[test]
+fn bounds_of_what_nothing_forces_bind_nothing_else() {
+    let stay = Calm { rested: true, may_move: false, may_return: false };
+    let preferred = standby(1, State::Healthy);
+    let verdict = |state| challenge(&active(2, state), &preferred, &LinkPolicy::DEFAULT, stay);
+
+    assert_eq!(verdict(State::Healthy), None);
+    assert!(verdict(FAILED).is_some());
+    let last = Calm { may_move: true, ..stay };
+    let degraded = link(2, State::Healthy, true, Some(LOSS), 20);
+    assert_eq!(challenge(&active(2, State::Healthy), &preferred, &LinkPolicy::DEFAULT, last), None);
+    assert!(
+        challenge(&degraded, &standby(3, State::Healthy), &LinkPolicy::DEFAULT, last).is_some(),
+        "the last move is kept for leaving a bad link"
+    );
+}
+
+#[test]
+fn only_a_limit_or_a_poor_link_is_worth_money() {
+    let metered = Candidate { metered: true, ..standby(2, State::Healthy) };
+    let moves = |why, points| {
+        let bad = link(1, State::Healthy, true, Some(why), points);
+        challenge(&bad, &metered, &LinkPolicy::DEFAULT, CALM).is_some()
+    };
+    let low = Evidence::LowScore { score: 60 };
+
+    assert!(moves(LOSS, 60));
+    assert!(!moves(low, 60));
+    assert!(!moves(Evidence::Dropped { from: 100, to: 30 }, 30));
+    assert!(moves(low, 29), "below poor");
+}
+
+#[test]
+fn a_rate_that_is_not_known_wins_nothing() {
+    let link = |points, rate| Candidate {
+        score: Score { rate: points, ..scored(80) },
+        rate,
+        ..standby(1, State::Healthy)
+    };
+    let slow = link(40, Some(64 << 10));
+
+    assert_eq!(link(0, None).gain_over(&slow), 0);
+    assert_eq!(link(10, Some(512 << 10)).gain_over(&slow), 30);
+}
+
+#[test]
+fn a_link_at_its_limit_yields_to_one_that_is_four_times_as_fast() {
+    let slow = active(1, State::Healthy);
+    let fast = |rate| Candidate { rate: Some(rate), ..standby(2, State::Healthy) };
+    let verdict = |rival: &Candidate| outrun(&slow, 100, rival, &LinkPolicy::DEFAULT);
+
+    let evidence = Evidence::Slow { rate: 100, other: 400 };
+    assert_eq!(verdict(&fast(400)), Some((Reason::BetterAlternative, evidence)));
+    assert_eq!(verdict(&fast(399)), None);
+    assert_eq!(verdict(&standby(2, State::Healthy)), None, "not measured");
+    let bad = Degraded { why: LOSS, is_critical: false };
+    assert_eq!(verdict(&Candidate { degraded: Some(bad), ..fast(9000) }), None);
+    let suspect = Candidate { rate: Some(9000), ..standby(2, WAS_HEALTHY) };
+    assert_eq!(verdict(&suspect), None);
+}
+
+#[test]
+fn speed_alone_is_not_worth_money_before_a_link_is_poor() {
+    let fast = Candidate { rate: Some(9000), metered: true, ..standby(2, State::Healthy) };
+    let moves = |points| {
+        let slow = link(1, State::Healthy, true, None, points);
+        outrun(&slow, 100, &fast, &LinkPolicy::DEFAULT).is_some()
+    };
+
+    assert!(!moves(30) && moves(29));
 }

@@ -36,6 +36,10 @@ pub(crate) struct Outlook<const LINKS: usize> {
     pub(crate) hedge: bool,
     pub(crate) standing: [Standing; LINKS],
     pub(crate) purse: [Purse; LINKS],
+    /// Links that ride on others.
+    pub(crate) tunnel: [bool; LINKS],
+    /// A link on trial that has as many uploads as it may.
+    pub(crate) tried: Option<LinkId>,
     /// When an answer over the link is overdue.
     pub(crate) patience: [Duration; LINKS],
     /// When the upstream itself must have answered.
@@ -92,12 +96,22 @@ impl<const LINKS: usize> Outlook<LINKS> {
     pub(crate) fn is_lost(&self, link: LinkId) -> bool {
         match self.standing(link) {
             Standing::Gone => true,
-            Standing::Failed => self.ranked().any(|other| self.standing(other) == Standing::Sound),
+            Standing::Failed => self.has_standby(link),
             Standing::Suspect | Standing::Sound => false,
         }
     }
 
     pub(crate) fn has_standby(&self, than: LinkId) -> bool {
-        self.ranked().any(|link| link != than && self.is_standby(link))
+        self.ranked().any(|link| self.stands_in(link, than))
+    }
+
+    /// Whether `link` may be taken on suspicion, and may carry what `other` does not: a tunnel may ride
+    /// on just that.
+    pub(crate) fn stands_in(&self, link: LinkId, other: LinkId) -> bool {
+        link != other && self.is_standby(link) && (self.is_tunnel(other) || !self.is_tunnel(link))
+    }
+
+    pub(crate) fn is_tunnel(&self, link: LinkId) -> bool {
+        self.tunnel[usize::from(link.0)]
     }
 }

@@ -25,7 +25,13 @@ impl<const LINKS: usize> Upload<LINKS> {
             Course::Seeking => Role::Ask,
             Course::Carried(carrier) if carrier == link => Role::Carry,
             Course::Doubted(old) if old == link => Role::Carry,
-            Course::Doubted(_) if usable && outlook.may_hedge(link) => Role::Ask,
+            Course::Doubted(old)
+                if usable
+                    && outlook.may_hedge(link)
+                    && (outlook.is_tunnel(old) || !outlook.is_tunnel(link)) =>
+            {
+                Role::Ask
+            }
             Course::Hedged { new, .. } if new == link => Role::Carry,
             Course::Hedged { old, .. } if old == link => Role::Hold,
             Course::Returning { from, .. } if from == link => Role::Hold,

@@ -112,6 +112,7 @@ impl<const LINKS: usize> Upload<LINKS> {
             Some(active)
                 if active != link
                     && outlook.standing(active) == Standing::Sound
+                    && outlook.tried != Some(active)
                     && self.lane(active).is_rested(outlook.now)
                     && self.left.is_none() =>
             {
@@ -132,8 +133,7 @@ impl<const LINKS: usize> Upload<LINKS> {
         if !outlook.is_suspect(old) {
             return Course::Carried(old);
         }
-        let is_better = |link| link != old && outlook.is_standby(link);
-        match self.best_answer(outlook, is_better) {
+        match self.best_answer(outlook, |link| outlook.stands_in(link, old)) {
             Some(new) => Course::Hedged { old, new },
             None => self.course,
         }

@@ -275,6 +275,7 @@ impl Stream for FakeStream {
             sent_segments: segments(lane.sent),
             delivery_rate: 0,
             carried_bytes: state.lanes.iter().map(|lane| lane.sent).sum(),
+            is_app_limited: false,
         })
     }
 

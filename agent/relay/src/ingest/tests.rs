@@ -9,7 +9,7 @@ use baton_core::spool::Urgency;
 use baton_core::token::Scheme;
 use baton_core::{
     Adaptation, Class, ClassLimits, ClientId, ClientPolicy, Duration, LinkId, LinkKey, LinkPolicy,
-    LinkSpec, Observation, Policy, Tariff, UploadPolicy,
+    LinkSpec, Observation, Policy, Roaming, Tariff, UploadPolicy,
 };
 use baton_hal::fake::{Fake, FakeStream, FakeTransport};
 use baton_hal::{Facts, Stream};
@@ -278,6 +278,7 @@ fn facts() -> Facts {
         address: Some([192, 0, 2, 1].into()),
         gateway: None,
         metric: Some(100),
+        roaming: false,
         trouble: None,
     }
 }
@@ -290,6 +291,7 @@ fn spec() -> LinkSpec {
         metered: false,
         tariff: Tariff::FREE,
         key: LinkKey(0),
+        roaming: Roaming::Allow,
     }
 }
 

@@ -43,6 +43,7 @@ impl Machine {
             metered: true,
             tariff: Tariff::FREE,
             key: LinkKey::of("wwan0"),
+            roaming: Roaming::Allow,
         });
         Hub::new(settings, Metered::new(self.fake.transport()), None, 1)
     }
@@ -73,6 +74,7 @@ fn facts(name: &str, index: u32) -> Facts {
         address: Some([192, 0, 2, 1].into()),
         gateway: None,
         metric: Some(100),
+        roaming: false,
         trouble: None,
     }
 }

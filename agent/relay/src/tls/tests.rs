@@ -108,6 +108,7 @@ fn link(name: &str, index: u8) -> Facts {
         address: Some([10, 0, index, 2].into()),
         gateway: Some([10, 0, index, 1].into()),
         metric: Some(u32::from(index) * 100),
+        roaming: false,
         trouble: None,
     }
 }

@@ -51,6 +51,7 @@ impl Line {
             address: Some(Ipv4Addr::new(127, 0, number, 2).into()),
             gateway: None,
             metric: Some(100 * u32::from(number)),
+            roaming: false,
             trouble: None,
         };
         Self { facts: Some(facts), rate, delay, loss_ppm: 0, black_hole: false }

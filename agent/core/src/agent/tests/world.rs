@@ -1,7 +1,7 @@
 //! The agent with a hand-held driver.
 
 use super::super::*;
-use crate::{ClientId, LinkKey, LinkSpec, Resume, Tariff};
+use crate::{ClientId, LinkKey, LinkSpec, Resume, Roaming, Tariff};
 
 pub(super) const ETH: LinkId = LinkId(0);
 pub(super) const WLAN: LinkId = LinkId(1);
@@ -54,6 +54,7 @@ impl World {
                 metered: link == LTE,
                 tariff: Tariff::FREE,
                 key: LinkKey(u32::from(link.0)),
+                roaming: Roaming::Allow,
             };
             world.observe(link, Observation::Appeared(spec));
             world.up(link);

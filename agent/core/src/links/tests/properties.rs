@@ -2,7 +2,7 @@
 
 use super::world::*;
 use super::*;
-use crate::{Account, LinkSpec, OverBudget, Tariff};
+use crate::{Account, LinkSpec, OverBudget, Signal, Tariff};
 use core::num::NonZeroU64;
 use proptest::prelude::*;
 
@@ -36,6 +36,14 @@ fn any_observation() -> impl Strategy<Value = Observation> {
         4 => Just(Observation::Proof),
         1 => (rtt.clone(), rtt).prop_map(|(srtt, rttvar)| Observation::Rtt { srtt, rttvar }),
         1 => (0..2000u32, 0..300u32).prop_map(|(sent, lost)| Observation::Segments { sent, lost }),
+        2 => (0..1_000_000u32, any::<bool>())
+            .prop_map(|(bytes, limited)| Observation::Delivered { bytes, limited }),
+        1 => (-140..0i16).prop_map(|dbm| Observation::Signal(Signal {
+            rsrp_dbm: Some(dbm),
+            ..Signal::default()
+        })),
+        1 => Just(Observation::Moved),
+        1 => any::<bool>().prop_map(Observation::Roaming),
         1 => Just(Observation::Unreachable),
     ]
 }

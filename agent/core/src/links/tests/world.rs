@@ -1,7 +1,7 @@
 //! A small world: wires that deliver, stall or lie, and an upload on the active link.
 
 use super::super::*;
-use crate::{Class, LinkKey, LinkSpec, OverBudget, StateKind, Tariff};
+use crate::{Class, LinkKey, LinkSpec, OverBudget, Roaming, StateKind, Tariff};
 
 pub(super) const ETH: LinkId = LinkId(0);
 pub(super) const WIFI: LinkId = LinkId(1);
@@ -20,6 +20,7 @@ pub(super) fn spec(id: LinkId, metered: bool) -> LinkSpec {
         metered,
         tariff: Tariff::FREE,
         key: LinkKey(u32::from(id.0)),
+        roaming: Roaming::Avoid,
     }
 }
 
@@ -36,6 +37,8 @@ pub(super) struct Wire {
     pub(super) rtt: Duration,
     /// Of 100 segments.
     pub(super) lost_percent: u32,
+    /// Bytes a second.
+    pub(super) rate: u32,
     /// When the probe under way is answered.
     pub(super) answer: Option<Instant>,
     pub(super) probes: u32,
@@ -61,6 +64,7 @@ impl World {
             lies: false,
             rtt: ms(20),
             lost_percent: 0,
+            rate: 1 << 20,
             answer: None,
             probes: 0,
         };
@@ -149,8 +153,10 @@ impl World {
             self.carrier = carrier;
         }
         let Some(id) = carrier else { return };
-        let Wire { delivers, lies, lost_percent, .. } = *self.wire(id);
+        let Wire { delivers, lies, lost_percent, rate, .. } = *self.wire(id);
         if delivers && !lies {
+            let bytes = (u64::from(rate) * self.tick_ms / 1000) as u32;
+            self.see(id, Observation::Delivered { bytes, limited: false });
             self.see(id, Observation::Segments { sent: 100, lost: lost_percent });
             self.see(id, Observation::Proof);
         }
@@ -180,12 +186,16 @@ pub(super) fn assert_sane<const N: usize>(table: &Links<N>, now: Instant) {
         assert_eq!(table.active(), Some(id));
     }
 
+    if usable.iter().any(|id| table.view(*id).spec.class == Class::Vpn) {
+        return;
+    }
     usable.sort_by_key(|id| {
         let view = table.view(*id);
         let is_active = table.active() == Some(*id);
         (
             !is_active,
             promise(table.state(*id)).max(if view.spent { 5 } else { 0 }),
+            view.roams,
             view.degraded,
             view.spec.priority,
             view.spec.metric,

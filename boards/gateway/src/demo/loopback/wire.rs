@@ -137,6 +137,7 @@ impl Wire {
             sent_segments: up.segments,
             delivery_rate: 0,
             carried_bytes: 0,
+            is_app_limited: false,
         }
     }
 }
