@@ -50,8 +50,8 @@ impl Class {
         }
     }
 
-    /// Whether it stalls by design: satellites that pass are changed every 15 s (measured on
-    /// Starlink by Mohan et al., WWW 2024, and others).
+    /// Whether it stalls by design: satellites pass, and every 15 s it is decided anew which of them
+    /// is used (Starlink: Mohan et al., WWW 2024, arXiv:2310.09242).
     pub(crate) const fn is_passing(self) -> bool {
         match self {
             Self::Satellite => true,

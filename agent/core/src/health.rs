@@ -354,7 +354,9 @@ impl Health {
     fn fall(&mut self, now: Instant, policy: &LinkPolicy, to: State) {
         if self.state.is_working() {
             self.held = now + policy.hold_down;
-            self.dampening.charge(now);
+            if policy.dampen {
+                self.dampening.charge(now);
+            }
             self.failures = self.failures.saturating_add(1);
         }
         self.state = to;

@@ -12,6 +12,8 @@ pub struct LinkPolicy {
     /// How long a link is refused after it failed. 5 s: most faults that heal at once come back
     /// within that.
     pub hold_down: Duration,
+    /// Whether a link that fails often is suppressed for a while (RFC 2439).
+    pub dampen: bool,
     /// The least silence that makes a link suspect. 60 ms, as SRT's bonding has it: schedulers,
     /// interrupts and the ACKs of a full pipe stay below 10.
     pub suspect_floor: Duration,
@@ -99,6 +101,7 @@ impl LinkPolicy {
     pub const DEFAULT: Self = Self {
         up_delay: Duration::from_secs(2),
         hold_down: Duration::from_secs(5),
+        dampen: true,
         suspect_floor: Duration::from_millis(60),
         commit_floor: Duration::from_millis(500),
         probe_idle: Duration::from_secs(5),

@@ -10,6 +10,9 @@ use crate::{Duration, Instant, time::micros};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
     flight: Flight,
+    /// When data was first in flight after a real pause.
+    began: Instant,
+    round: Round,
     mean: Option<u32>,
     /// When the mean was last changed.
     known: Instant,
@@ -19,53 +22,73 @@ pub(crate) struct Rate {
 
 #[derive(Clone, Copy, Debug)]
 enum Flight {
-    Idle,
-    Busy {
-        /// When data was first in flight.
-        began: Instant,
-        /// This round's begin, and what it holds.
-        round: Instant,
-        bytes: u32,
-        limited: bool,
-    },
+    Idle { since: Instant },
+    Busy { since: Instant },
+}
+
+/// What one span of busy time held.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    /// Busy time before the flight that is on.
+    busy: Duration,
+    bytes: u32,
+    limited: bool,
 }
 
 impl Rate {
     pub(crate) const fn new() -> Self {
-        Self { flight: Flight::Idle, mean: None, known: Instant::ZERO, filled: None }
+        Self {
+            flight: Flight::Idle { since: Instant::ZERO },
+            began: Instant::ZERO,
+            round: Round::NEW,
+            mean: None,
+            known: Instant::ZERO,
+            filled: None,
+        }
     }
 
     pub(crate) fn on_in_flight(&mut self, now: Instant, in_flight: bool) {
-        self.flight = match (self.flight, in_flight) {
-            (Flight::Idle, true) => {
-                Flight::Busy { began: now, round: now, bytes: 0, limited: false }
+        match (self.flight, in_flight) {
+            (Flight::Idle { since }, true) => {
+                if now.saturating_since(since) > PAUSE {
+                    self.began = now;
+                    self.round = Round::NEW;
+                }
+                self.flight = Flight::Busy { since: now };
             }
-            (flight @ Flight::Busy { .. }, true) => flight,
-            (Flight::Idle | Flight::Busy { .. }, false) => Flight::Idle,
-        };
+            (Flight::Busy { since }, false) => {
+                self.round.busy += now.saturating_since(since);
+                self.round.limited = true;
+                self.flight = Flight::Idle { since: now };
+            }
+            (Flight::Busy { .. }, true) | (Flight::Idle { .. }, false) => {}
+        }
     }
 
     /// Forgets what was measured.
     pub(crate) fn restart(&mut self, now: Instant) {
-        let in_flight = matches!(self.flight, Flight::Busy { .. });
-        *self = Self::new();
-        self.on_in_flight(now, in_flight);
+        let flight = match self.flight {
+            Flight::Idle { .. } => self.flight,
+            Flight::Busy { .. } => Flight::Busy { since: now },
+        };
+        *self = Self { flight, began: now, ..Self::new() };
     }
 
     /// More was delivered; `by_sender`: its sender had too little to fill the link. What the
     /// link delivered in the round that this ends, if it was the limit.
     pub(crate) fn on_delivered(&mut self, now: Instant, more: u32, by_sender: bool) -> Option<u32> {
-        let Flight::Busy { began, round, bytes, limited } = self.flight else { return None };
-        let bytes = bytes.saturating_add(more);
-        let limited = limited || by_sender;
-        let elapsed = now.saturating_since(round);
-        if elapsed < ROUND {
-            self.flight = Flight::Busy { began, round, bytes, limited };
+        self.round.bytes = self.round.bytes.saturating_add(more);
+        self.round.limited |= by_sender;
+        let Flight::Busy { since } = self.flight else { return None };
+        let Round { busy, bytes, limited } = self.round;
+        let busy = busy + now.saturating_since(since);
+        if busy < ROUND {
             return None;
         }
-        self.flight = Flight::Busy { began, round: now, bytes: 0, limited: false };
-        let sample = per_second(bytes, elapsed);
-        let is_lower_bound = limited || round.saturating_since(began) < RAMP;
+        let sample = per_second(bytes, busy);
+        let is_lower_bound = limited || now.saturating_since(self.began) < RAMP + ROUND;
+        self.flight = Flight::Busy { since: now };
+        self.round = Round::NEW;
         self.learn(now, sample, is_lower_bound);
         (!is_lower_bound).then_some(sample)
     }
@@ -109,6 +132,10 @@ impl Rate {
     }
 }
 
+impl Round {
+    const NEW: Self = Self { busy: Duration::ZERO, bytes: 0, limited: false };
+}
+
 fn per_second(bytes: u32, elapsed: Duration) -> u32 {
     let rate = u64::from(bytes).saturating_mul(1_000_000) / micros(elapsed).max(1);
     u32::try_from(rate).unwrap_or(u32::MAX)
@@ -117,6 +144,10 @@ fn per_second(bytes: u32, elapsed: Duration) -> u32 {
 /// A round takes in what a burst of acknowledgements spreads over: many round trips of a short
 /// link, and a few of a long one.
 const ROUND: Duration = Duration::from_millis(500);
+
+/// A window that was answered whole leaves nothing in flight for a moment; after a longer pause
+/// TCP starts slowly again (RFC 5681 (4.1): after one RTO, which is 200 ms or more on Linux).
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Slow start doubles each round trip: of ten, at 100 ms each, a transfer is past it. What comes
 /// before is a lower bound.

@@ -54,8 +54,9 @@ impl Scale {
     }
 }
 
-/// TS 36.133 (9.1.4) reports -140 to -44 dBm, and annex B.2 has a terminal find a cell from about
-/// -124 on, band by band. Above -100 a modem sends with power to spare.
+/// TS 36.133 (9.1.4) reports -140 to -44 dBm. Thermal noise in a subcarrier of 15 kHz is -132, and
+/// a receiver adds about 9: at -120 its own noise is 3 dB below the signal, at -100 it is out of
+/// sight.
 const RSRP: Scale = Scale { good: -100, bad: -120 };
 
 /// TS 36.133 (9.1.7) reports -19.5 to -3 dB. A busy cell of one antenna port without interference

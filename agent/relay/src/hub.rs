@@ -8,6 +8,7 @@ use crate::depot::Depot;
 use crate::ingest::Sessions;
 use crate::lane::{self, LaneHandle, Order};
 use crate::memory::{Memory, unix_s};
+use crate::run::Network;
 use crate::settings::{Rules, Settings};
 use crate::spool::Spool;
 use crate::transfer::{Body, Transfer};
@@ -57,6 +58,8 @@ pub(crate) struct Hub<T: Transport> {
     pub(crate) connections: Connections<T>,
     /// What the kernel says of each link in the table.
     pub(crate) facts: RefCell<[Option<Facts>; LINKS]>,
+    /// The network that each was on when it last had an address.
+    pub(crate) networks: [Cell<Option<Network>>; LINKS],
     /// Links that found the table full: strangers come in by them as well.
     pub(crate) excess: RefCell<BTreeSet<String>>,
     /// Uploads that outlive their requests.
@@ -128,6 +131,7 @@ impl<T: Transport + 'static> Hub<T> {
             upstream: Upstream::new(&settings.upstream, &settings.spool_dir),
             connections: Connections::default(),
             facts: RefCell::default(),
+            networks: Default::default(),
             excess: RefCell::default(),
             sessions: Sessions::default(),
             transfers: RefCell::default(),

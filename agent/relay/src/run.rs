@@ -136,24 +136,29 @@ async fn follow_links<L: Links, T: Transport + 'static>(hub: &Rc<Hub<T>>, mut li
     }
 }
 
-/// Whether a link leads to another network than before, as far as its address and gateway tell.
-/// IPv6 addresses change by themselves (RFC 8981); the network is in their first half.
-fn is_elsewhere(before: &Facts, now: &Facts) -> bool {
-    let network = |address: IpAddr| match address {
-        IpAddr::V4(address) => u64::from(address.to_bits()),
-        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
-    };
-    let differ = |one: Option<IpAddr>, other: Option<IpAddr>| match (one, other) {
-        (Some(one), Some(other)) => {
-            one.is_ipv4() != other.is_ipv4() || network(one) != network(other)
-        }
-        (None, Some(_)) | (Some(_), None) | (None, None) => false,
-    };
-    let gateways_differ = match (before.gateway, now.gateway) {
-        (Some(one), Some(other)) => one != other,
-        (None, Some(_)) | (Some(_), None) | (None, None) => false,
-    };
-    differ(before.address, now.address) || gateways_differ
+/// Which network a link leads to, as far as its address and gateway tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Network {
+    /// IPv6 addresses change by themselves (RFC 8981): the network is in their first half.
+    prefix: IpAddr,
+    gateway: Option<IpAddr>,
+}
+
+impl Network {
+    /// `None` without an address.
+    fn of(facts: &Facts) -> Option<Self> {
+        let prefix = match facts.address? {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        };
+        Some(Self { prefix, gateway: facts.gateway })
+    }
+
+    /// Whether this is another one. A gateway that is gone for a moment is no other gateway.
+    fn differs(&self, other: &Self) -> bool {
+        self.prefix != other.prefix
+            || self.gateway.zip(other.gateway).is_some_and(|(one, other)| one != other)
+    }
 }
 
 /// Between tries to hear of links: uploads go on meanwhile over those that are known.
@@ -200,7 +205,7 @@ impl<T: Transport + 'static> Hub<T> {
         {
             tracing::warn!(link = facts.name, "{trouble}");
         }
-        let moved = before.as_ref().is_some_and(|before| before.address != facts.address);
+        let moved = before.is_some_and(|before| before.address != facts.address);
         if moved || !(carrier && address && route) {
             self.connections.forget(link);
             // What has left by it is known best now: that much may still arrive.
@@ -211,11 +216,18 @@ impl<T: Transport + 'static> Hub<T> {
             self.remind(link, &facts.name);
         }
         self.observe(link, Observation::Facts { carrier, address, route });
-        if before.is_some_and(|before| is_elsewhere(&before, &facts)) {
+        if self.is_elsewhere(link, &facts) {
             tracing::info!(link = facts.name, "on another network");
             self.observe(link, Observation::Moved);
         }
         self.observe(link, Observation::Roaming(facts.roaming));
+    }
+
+    /// Whether it is on another network than when it last had an address.
+    fn is_elsewhere(&self, link: LinkId, facts: &Facts) -> bool {
+        let Some(now) = Network::of(facts) else { return false };
+        let before = self.networks[usize::from(link.0)].replace(Some(now));
+        before.is_some_and(|before| before.differs(&now))
     }
 
     fn on_signal(self: &Rc<Self>, name: &str, signal: Signal) {
@@ -246,6 +258,7 @@ impl<T: Transport + 'static> Hub<T> {
             self.connections.forget(link);
             self.facts.borrow_mut()[usize::from(link.0)] = None;
             self.distrust[usize::from(link.0)].take();
+            self.networks[usize::from(link.0)].take();
         }
     }
 
@@ -284,7 +297,8 @@ mod tests {
     #[test]
     fn another_address_or_gateway_is_another_network_and_a_temporary_address_is_not() {
         let moved = |before: (&str, &str), now: (&str, &str)| {
-            is_elsewhere(&facts(before.0, before.1), &facts(now.0, now.1))
+            let network = |(address, gateway)| Network::of(&facts(address, gateway));
+            network(before).zip(network(now)).is_some_and(|(before, now)| before.differs(&now))
         };
 
         assert!(moved(("10.0.0.2", ""), ("10.0.0.3", "")));

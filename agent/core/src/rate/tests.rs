@@ -82,6 +82,21 @@ fn what_came_while_nothing_was_in_flight_is_not_counted() {
 }
 
 #[test]
+fn a_window_that_is_answered_whole_each_time_shows_how_fast_the_link_is_at_least() {
+    let mut rate = Rate::new();
+
+    for round in 0..500 {
+        let begin = round * 20;
+        rate.on_in_flight(at(begin), true);
+        rate.on_delivered(at(begin + 10), 10_000, true);
+        rate.on_in_flight(at(begin + 10), false);
+    }
+
+    assert_eq!(rate.mean(), Some(1_000_000), "over its busy time");
+    assert_eq!(rate.at_limit(at(10_000)), None);
+}
+
+#[test]
 fn points_go_by_halvings_below_a_megabyte() {
     let points = |bytes_per_s| {
         let rate = Rate { mean: Some(bytes_per_s), ..Rate::new() };

@@ -4,7 +4,7 @@ use super::*;
 use crate::ingest::tests::settings;
 use crate::meter::Metered;
 use crate::settings::Settings;
-use baton_core::{Class, ClientId, LinkKey, LinkSpec, PATHS, PathRecord, Tariff};
+use baton_core::{Class, ClientId, LinkKey, LinkSpec, PATHS, PathRecord, Roaming, Tariff};
 use baton_hal::fake::{Fake, FakeTransport};
 use baton_hal::{Facts, Stream};
 use core::sync::atomic::{AtomicU32, Ordering};
