@@ -520,9 +520,9 @@ const PROBES_LOST: u8 = 3;
 /// path-MTU hole, or a middlebox that lost the connection.
 const STUCK: Duration = Duration::from_secs(5);
 
-/// A metered link that was heard within this is not asked for the sake of an upload that begins:
-/// servers keep a connection for a minute.
-const KEPT_ALIVE: Duration = Duration::from_secs(60);
+/// A metered link that was heard within this is not asked for the sake of an upload that begins: the
+/// driver keeps its connection for as long.
+const KEPT_ALIVE: Duration = Duration::from_secs(50);
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ mod replays;
 mod world;
 
 use super::*;
-use crate::{Evidence, Failure, LinkSpec, Reason, Resume, Roaming};
+use crate::{Evidence, Failure, LinkKey, LinkSpec, Reason, Resume, Roaming, Tariff};
 use world::{ETH, LTE, MIB, RTT, WLAN, World, policy};
 
 #[test]
@@ -604,6 +604,8 @@ fn a_tunnel_is_not_asked_for_what_the_link_under_it_may_have() {
         metric: 100,
         metered: false,
         roaming: Roaming::Allow,
+        tariff: Tariff::FREE,
+        key: LinkKey(0),
     };
     world.observe(WLAN, Observation::Appeared(spec));
     world.half_way(Resume::Fenced);

@@ -822,7 +822,7 @@ fn the_standby_is_made_ready_before_the_move() {
     world.tick_ms = 50;
     world.see(LTE, Observation::Appeared(spec(LTE, true)));
     world.see(LTE, UP);
-    world.run(20_000);
+    world.run(70_000);
     let (probes, mut ready) = (world.wire(LTE).probes, None);
 
     for second in 0..15i16 {
@@ -834,7 +834,7 @@ fn the_standby_is_made_ready_before_the_move() {
         }
     }
 
-    assert!(ready.is_some(), "its next probe by itself is due after a minute");
+    assert!(ready.is_some(), "its next probe by itself is due after half an hour");
     assert_eq!(world.told(), [(Some(LTE), Reason::PredictedLoss)]);
 }
 

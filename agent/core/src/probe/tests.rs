@@ -118,7 +118,8 @@ fn half_of_what_is_saved_up_is_left_for_trouble() {
 
     let calm_ones = unanswered(&mut prober, greedy, ms(60_000)).len();
     let troubled_ones =
-        unanswered(&mut prober, Pace { idle: ms(10), allowance, ..troubled(T0) }, ms(60_000)).len();
+        unanswered(&mut prober, Pace { slowest: ms(10), allowance, ..troubled(T0) }, ms(60_000))
+            .len();
 
     let half = (ALLOWED / 9 / 2 / u64::from(FIRST_COST)) as usize;
     assert!(

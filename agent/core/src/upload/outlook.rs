@@ -78,11 +78,6 @@ impl<const LINKS: usize> Outlook<LINKS> {
         self.purse[usize::from(link.0)] == Purse::Spent
     }
 
-    /// Whether it may be taken while the link before it is only suspected.
-    pub(crate) fn is_standby(&self, link: LinkId) -> bool {
-        self.standing(link) == Standing::Sound && self.may_hedge(link)
-    }
-
     /// Whether it may be asked on suspicion alone, as far as money goes.
     pub(crate) fn may_hedge(&self, link: LinkId) -> bool {
         self.purse[usize::from(link.0)] == Purse::Open
@@ -96,19 +91,25 @@ impl<const LINKS: usize> Outlook<LINKS> {
     pub(crate) fn is_lost(&self, link: LinkId) -> bool {
         match self.standing(link) {
             Standing::Gone => true,
-            Standing::Failed => self.has_standby(link),
+            Standing::Failed => self.ranked().any(|other| self.stands_in(other, link)),
             Standing::Suspect | Standing::Sound => false,
         }
     }
 
     pub(crate) fn has_standby(&self, than: LinkId) -> bool {
-        self.ranked().any(|link| self.stands_in(link, than))
+        self.ranked().any(|link| self.is_standby(link, than))
     }
 
-    /// Whether `link` may be taken on suspicion, and may carry what `other` does not: a tunnel may ride
-    /// on just that.
-    pub(crate) fn stands_in(&self, link: LinkId, other: LinkId) -> bool {
-        link != other && self.is_standby(link) && (self.is_tunnel(other) || !self.is_tunnel(link))
+    /// Whether `link` may be taken while `other` is only suspected.
+    pub(crate) fn is_standby(&self, link: LinkId, other: LinkId) -> bool {
+        self.stands_in(link, other) && self.may_hedge(link)
+    }
+
+    /// Whether `link` is sound and may carry what `other` does not: a tunnel may ride on just that.
+    fn stands_in(&self, link: LinkId, other: LinkId) -> bool {
+        link != other
+            && self.standing(link) == Standing::Sound
+            && (self.is_tunnel(other) || !self.is_tunnel(link))
     }
 
     pub(crate) fn is_tunnel(&self, link: LinkId) -> bool {

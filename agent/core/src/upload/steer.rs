@@ -133,7 +133,7 @@ impl<const LINKS: usize> Upload<LINKS> {
         if !outlook.is_suspect(old) {
             return Course::Carried(old);
         }
-        match self.best_answer(outlook, |link| outlook.stands_in(link, old)) {
+        match self.best_answer(outlook, |link| outlook.is_standby(link, old)) {
             Some(new) => Course::Hedged { old, new },
             None => self.course,
         }
