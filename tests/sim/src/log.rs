@@ -39,12 +39,6 @@ impl Log {
         &self.text
     }
 
-    /// Its last lines.
-    pub(crate) fn tail(&self, lines: usize) -> String {
-        let all: Vec<&str> = self.text.lines().collect();
-        all[all.len().saturating_sub(lines)..].join("\n")
-    }
-
     pub(crate) fn facts(&mut self, now: Instant, link: usize, facts: Facts) {
         let said = match facts {
             _ if facts.is_up() => "up",

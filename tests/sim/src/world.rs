@@ -198,6 +198,18 @@ impl Way {
 }
 
 impl Run {
+    /// The longest time in which no byte was stored while an upload was under way.
+    pub fn longest_gap(&self) -> Duration {
+        let gap = |end: &UploadEnd| {
+            let within = |at: &Instant| end.begun <= *at && *at <= end.ended;
+            let stored = self.stored.iter().map(|(at, ..)| *at).filter(within);
+            let times: Vec<Instant> = [end.begun].into_iter().chain(stored).collect();
+            let gaps = times.windows(2).map(|pair| pair[1].saturating_since(pair[0]));
+            gaps.max().unwrap_or_default()
+        };
+        self.ends.iter().flatten().map(gap).max().unwrap_or_default()
+    }
+
     /// Whether every upload was.
     pub fn is_stored(&self) -> bool {
         self.ends.iter().all(|end| end.is_some_and(|end| end.verdict == Verdict::Stored))
