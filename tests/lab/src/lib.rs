@@ -64,5 +64,6 @@ pub use lab::{Lab, LabError, UPSTREAM_V4, UPSTREAM_V6};
 pub use link::{Direction, Link, LinkSpec, LinkStats};
 pub use namespace::Namespace;
 pub use netlink::{Change, Route};
+pub use rng::Rng;
 pub use sandbox::{Sandbox, SandboxError};
-pub use shape::{Bursts, Rate, Shape, Shaper, Stalls, Stats, Traffic};
+pub use shape::{Bursts, Frame, Rate, Shape, Shaper, Stalls, Stats, Traffic};

@@ -4,7 +4,8 @@
 //!  offer ──▶ lost? ──▶ waiting: drop-tail queue ──▶ served at the rate ──▶ flying: delay ──▶ poll_frame
 //! ```
 //!
-//! No I/O and no clock: the emulator's thread drives it, and tests drive it with virtual time.
+//! No I/O and no clock: the emulator's thread drives it; tests and the simulator drive it with
+//! virtual time. What a frame is made of is its driver's business.
 
 use crate::rng::Rng;
 use core::time::Duration;
@@ -90,6 +91,18 @@ pub struct Stalls {
     pub lasts: Duration,
 }
 
+/// What crosses a link.
+pub trait Frame {
+    /// Its length in bytes, Ethernet header included.
+    fn length(&self) -> usize;
+}
+
+impl Frame for Box<[u8]> {
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
 /// An amount of frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -100,9 +113,9 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    fn count(&mut self, frame: &[u8]) {
+    fn count(&mut self, frame: &impl Frame) {
         self.frames += 1;
-        self.bytes += frame.len() as u64;
+        self.bytes += frame.length() as u64;
     }
 }
 
@@ -131,7 +144,7 @@ pub struct Stats {
 ///
 /// Times are [`crate::now`]'s and must not go backwards.
 #[derive(Debug)]
-pub struct Shaper {
+pub struct Shaper<F = Box<[u8]>> {
     /// May change at any time.
     pub shape: Shape,
     /// What became of the frames so far.
@@ -141,27 +154,27 @@ pub struct Shaper {
     loss: Rng,
     jitter: Rng,
     bursting: bool,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Waiting<F>>,
     waiting_bytes: usize,
     /// When the line has served the last frame it took.
     free_at: Duration,
     /// In the order they leave.
-    flying: VecDeque<Flying>,
+    flying: VecDeque<Flying<F>>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct Waiting<F> {
     since: Duration,
-    frame: Box<[u8]>,
+    frame: F,
 }
 
 #[derive(Debug)]
-struct Flying {
+struct Flying<F> {
     due: Duration,
-    frame: Box<[u8]>,
+    frame: F,
 }
 
-impl Shaper {
+impl<F: Frame> Shaper<F> {
     /// An idle direction. `stream` tells apart what shares a seed; traces and [`Stalls`] count
     /// from `epoch`.
     pub fn new(shape: Shape, seed: u64, stream: u64, epoch: Duration) -> Self {
@@ -181,9 +194,9 @@ impl Shaper {
     }
 
     /// Takes a frame that arrived `now`, or drops and counts it.
-    pub fn offer(&mut self, now: Duration, frame: Box<[u8]>) {
+    pub fn offer(&mut self, now: Duration, frame: F) {
         let lost = self.draw_loss();
-        let packet = frame.len().saturating_sub(ETHERNET_HEADER);
+        let packet = frame.length().saturating_sub(ETHERNET_HEADER);
         let drop = if self.shape.black_hole {
             &mut self.stats.black_holed
         } else if self.shape.largest_packet.is_some_and(|largest| packet > largest) {
@@ -192,9 +205,10 @@ impl Shaper {
             &mut self.stats.lost
         } else {
             self.serve(now);
-            if self.waiting.is_empty() || self.waiting_bytes + frame.len() <= self.shape.queue_bytes
+            if self.waiting.is_empty()
+                || self.waiting_bytes + frame.length() <= self.shape.queue_bytes
             {
-                self.waiting_bytes += frame.len();
+                self.waiting_bytes += frame.length();
                 self.waiting.push_back(Waiting { since: now, frame });
                 return;
             }
@@ -204,7 +218,7 @@ impl Shaper {
     }
 
     /// The next frame that is due; ask until there is none. Tell [`Self::sent`] what became of it.
-    pub fn poll_frame(&mut self, now: Duration) -> Option<Box<[u8]>> {
+    pub fn poll_frame(&mut self, now: Duration) -> Option<F> {
         self.serve(now);
         while self.flying.front().is_some_and(|first| self.open_at(first.due) <= now) {
             let frame = self.flying.pop_front()?.frame;
@@ -217,7 +231,7 @@ impl Shaper {
     }
 
     /// Counts a frame from [`Self::poll_frame`]: `taken` by the far end, or not.
-    pub fn sent(&mut self, now: Duration, frame: &[u8], taken: bool) {
+    pub fn sent(&mut self, now: Duration, frame: &F, taken: bool) {
         if taken {
             self.stats.passed.count(frame);
             self.stats.last_passed = Some(now);
@@ -244,7 +258,7 @@ impl Shaper {
             && done <= now
             && let Some(Waiting { frame, .. }) = self.waiting.pop_front()
         {
-            self.waiting_bytes -= frame.len();
+            self.waiting_bytes -= frame.length();
             self.free_at = done;
             let due = done + self.draw_delay();
             let place = if self.shape.reorder {
@@ -258,15 +272,15 @@ impl Shaper {
     }
 
     /// When the line is done with the first of the queue; never, at a rate of nothing.
-    fn served_at(&self, first: &Waiting) -> Option<Duration> {
+    fn served_at(&self, first: &Waiting<F>) -> Option<Duration> {
         let start = self.open_at(self.free_at.max(first.since));
         match &self.shape.rate {
             Rate::Unlimited => Some(start),
             Rate::Bps(rate) => {
-                let bit_nanos = first.frame.len() as u64 * 8 * 1_000_000_000;
+                let bit_nanos = first.frame.length() as u64 * 8 * 1_000_000_000;
                 Some(start + Duration::from_nanos(bit_nanos.checked_div(*rate)?))
             }
-            Rate::Trace(slots) => self.served_by_trace(slots, start, first.frame.len()),
+            Rate::Trace(slots) => self.served_by_trace(slots, start, first.frame.length()),
         }
     }
 

@@ -191,7 +191,7 @@ fn a_seed_decides_which_frames_are_lost_and_nothing_else_does() {
 #[test]
 fn streams_of_a_seed_are_independent() {
     let pattern = |stream| {
-        let mut shaper =
+        let mut shaper: Shaper =
             Shaper::new(Shape { loss_ppm: 500_000, ..Shape::default() }, 7, stream, T0);
         let mut lost = || {
             let before = shaper.stats.lost.frames;

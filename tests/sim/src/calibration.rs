@@ -1,0 +1,99 @@
+//! The model beside the lab: the same links, the same faults, the same way of measuring.
+
+use crate::cast::shape;
+use crate::link::{Facts, LinkPlan};
+use crate::policy;
+use crate::rivals::{Mptcp, Primary};
+use crate::scenario::{Change, Scenario, Step, Way};
+use baton_core::{Class, Duration, Instant};
+use baton_lab::Shape;
+
+/// One scenario that the lab has measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// How the link dies: silently, or with its carrier.
+    pub is_silent: bool,
+    /// Round trip in milliseconds.
+    pub rtt_ms: u64,
+    /// Median of the lab's gaps in milliseconds, over links of 20 Mbit/s with 5 % jitter, CUBIC.
+    pub gap_ms: f64,
+}
+
+/// README.md's table of `ci/bench failover`: Baton with `baton serve`, 20 trials each.
+pub const LAB: [Measured; 6] = [
+    Measured { is_silent: true, rtt_ms: 10, gap_ms: 92.0 },
+    Measured { is_silent: true, rtt_ms: 50, gap_ms: 150.0 },
+    Measured { is_silent: true, rtt_ms: 100, gap_ms: 248.0 },
+    Measured { is_silent: false, rtt_ms: 10, gap_ms: 35.0 },
+    Measured { is_silent: false, rtt_ms: 50, gap_ms: 85.0 },
+    Measured { is_silent: false, rtt_ms: 100, gap_ms: 162.0 },
+];
+
+/// Kernel MPTCP's medians for a silent link, from the same table.
+pub const LAB_MPTCP: [(u64, f64); 3] = [(10, 261.0), (50, 591.0), (100, 892.0)];
+
+/// How far the model may be from the lab (issue 4).
+pub const TOLERANCE: f64 = 0.15;
+
+/// Faults of each kind, each at another phase and with another seed.
+const TRIALS: u64 = 20;
+
+/// The lab's links: see `tests/src/race.rs` and `tests/src/scene.rs`.
+fn links(rtt_ms: u64) -> Vec<LinkPlan> {
+    let shape = Shape {
+        delay: core::time::Duration::from_micros(rtt_ms * 500),
+        jitter: core::time::Duration::from_micros(rtt_ms * 50),
+        queue_bytes: 128 * 1024,
+        ..shape(0, 0, 20, 0)
+    };
+    [("eth0", Class::Ethernet), ("wlan0", Class::Wifi), ("wwan0", Class::Lte)]
+        .into_iter()
+        .zip(1..)
+        .map(|((name, class), place)| LinkPlan::symmetric(name, class, 100 * place, shape.clone()))
+        .collect()
+}
+
+/// The gaps that the model has, in milliseconds, sorted: from the fault to the first new byte stored over
+/// another link.
+pub fn gaps(measured: &Measured) -> Vec<f64> {
+    let gap = |trial: u64| {
+        let at_ms = 6_000 + trial * 37;
+        let scenario = Scenario {
+            name: "calibration".into(),
+            seed: trial,
+            links: links(measured.rtt_ms),
+            script: Vec::new(),
+            until: Duration::from_secs(10),
+            policy: policy::defaults(),
+            switches_an_hour: usize::MAX,
+        };
+        let fault = if measured.is_silent {
+            Step::Shape(0, Way::Both, Change::Hole(true))
+        } else {
+            Step::Facts(0, Facts::NO_CARRIER)
+        };
+        let run = scenario.upload(3_000, 64 << 20).at(at_ms, fault).run();
+        let struck = Instant::from_millis(at_ms);
+        let first = run.stored.iter().find(|(at, link, _)| *at > struck && *link != 0);
+        first.map_or(f64::INFINITY, |(at, ..)| at.saturating_since(struck).as_secs_f64() * 1e3)
+    };
+    sorted((0..TRIALS).map(gap))
+}
+
+/// The same of the model of MPTCP, for a silent link.
+pub fn mptcp_gaps(rtt_ms: u64) -> Vec<f64> {
+    let gap = |trial: u64| {
+        let fault = Primary { silent_at: Duration::from_millis(6_000 + trial * 37) };
+        let start = Duration::from_secs(1);
+        let mut transfer = Mptcp::new(&links(rtt_ms), 16 << 20, start, trial).with(fault);
+        transfer.run();
+        transfer.gap(fault).map_or(f64::INFINITY, |gap| gap.as_secs_f64() * 1e3)
+    };
+    sorted((0..TRIALS).map(gap))
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}

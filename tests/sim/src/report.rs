@@ -1,0 +1,192 @@
+//! Tables, and whether the aims are met.
+
+use crate::ablation::VARIATIONS;
+use crate::calibration::{self, LAB, LAB_MPTCP, TOLERANCE};
+use crate::compare::{Row, compare, pairs};
+use crate::random::random;
+use crate::suite::suite;
+use crate::traces::Capacity;
+use crate::verdict::{sweep, trouble};
+use std::path::Path;
+use std::time::Instant;
+
+/// Completion time to the oracle's, in the median and in the worst pair (issue 4, "What it must show" 3).
+const AIM_MEDIAN: f64 = 1.10;
+const AIM_WORST: f64 = 1.25;
+
+/// Link-hours simulated in a minute of the random scenarios and the idle hour: "thousands".
+const AIM_LINK_HOURS: f64 = 1000.0;
+
+/// Scenarios, seeds, traces; the last line has all figures. Whether every aim was met.
+pub fn everything(seeds: u64, traces: Option<&Path>) -> bool {
+    let (cases, misses) = scenarios();
+    let (swept, troubles, rate) = chance(seeds);
+    let idle = idle_rate();
+    let compared = traces.map(|folder| pairs_table(&read(folder)));
+    let mut missed: Vec<&str> = Vec::new();
+    let mut aim = |is_met: bool, what| {
+        if !is_met {
+            missed.push(what);
+        }
+    };
+    aim(misses == 0, "scenarios");
+    aim(troubles == 0, "seeds");
+    aim(idle >= AIM_LINK_HOURS, "speed");
+    let mut ratios = String::new();
+    if let Some((median, worst)) = compared {
+        aim(median <= AIM_MEDIAN, "median to the oracle");
+        aim(worst <= AIM_WORST, "worst to the oracle");
+        ratios = format!(", to the oracle {median:.2} in the median, {worst:.2} at worst");
+    }
+    println!(
+        "sim: {cases} scenarios, {misses} missed; {swept} seeds, {troubles} broke a promise, {rate:.0} \
+         link-hours a minute, {idle:.0} idle{ratios}; aims missed: {}",
+        if missed.is_empty() { "none".to_owned() } else { missed.join(", ") }
+    );
+    missed.is_empty()
+}
+
+/// One random scenario and its events.
+pub fn replay(seed: u64) -> bool {
+    let scenario = random(seed);
+    for (number, plan) in scenario.links.iter().enumerate() {
+        println!("link {number}: {plan:?}");
+    }
+    print!("{}", scenario.run_uploads().log);
+    let found = trouble(seed);
+    if let Some(trouble) = &found {
+        println!("seed {seed}: {}", trouble.what);
+    }
+    found.is_none()
+}
+
+/// The model's gaps beside the lab's. Whether all of them are within the tolerance.
+pub fn calibrate() -> bool {
+    println!("{:<14} {:>6} {:>9} {:>9} {:>7}", "gap, p50 in ms", "RTT", "lab", "model", "off");
+    let mut is_good = true;
+    let mut row = |what: &str, rtt: u64, lab: f64, gaps: &[f64]| {
+        let model = gaps[gaps.len() / 2];
+        let off = model / lab - 1.0;
+        is_good &= off.abs() <= TOLERANCE;
+        println!("{what:<14} {rtt:>6} {lab:>9.0} {model:>9.0} {:>6.0}%", off * 100.0);
+    };
+    for measured in &LAB {
+        let what = if measured.is_silent { "black hole" } else { "carrier loss" };
+        row(what, measured.rtt_ms, measured.gap_ms, &calibration::gaps(measured));
+    }
+    for (rtt, lab) in LAB_MPTCP {
+        row("MPTCP, hole", rtt, lab, &calibration::mptcp_gaps(rtt));
+    }
+    is_good
+}
+
+/// What each mechanism earns.
+pub fn ablate(traces: Option<&Path>) -> bool {
+    let traces = traces.map(read).unwrap_or_default();
+    println!(
+        "{:<24} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
+        "", "uploads", "unstored", "switches", "resent", "gaps", "ratio"
+    );
+    for variation in VARIATIONS {
+        let cost = variation.cost(&traces, 1);
+        println!(
+            "{:<24} {:>6.0} s {:>8} {:>8} {:>6} KB {:>5.1} s {:>7}",
+            variation.name,
+            cost.scenarios_s,
+            cost.unstored,
+            cost.switches,
+            cost.resent_bytes / 1024,
+            cost.gaps_s,
+            cost.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
+        );
+    }
+    true
+}
+
+fn scenarios() -> (usize, usize) {
+    let (mut count, mut misses) = (0, 0);
+    for case in suite() {
+        let run = case.scenario.run();
+        let switches = run.totals.switches - 1;
+        let is_good = run.broken.is_none() && run.is_stored() && switches <= case.switches;
+        count += 1;
+        misses += usize::from(!is_good);
+        println!(
+            "{:<26} {switches} switches (at most {}), {} KB resent, longest gap {:.2} s{}",
+            case.scenario.name,
+            case.switches,
+            run.totals.resent_bytes / 1024,
+            run.longest_gap().as_secs_f64(),
+            if is_good { "" } else { ": MISSED" }
+        );
+    }
+    (count, misses)
+}
+
+fn chance(seeds: u64) -> (u64, usize, f64) {
+    let begun = Instant::now();
+    let swept = sweep(0, seeds);
+    let minutes = begun.elapsed().as_secs_f64() / 60.0;
+    for trouble in &swept.troubles {
+        println!("{trouble}");
+    }
+    (swept.runs, swept.troubles.len(), swept.link_seconds / 3600.0 / minutes)
+}
+
+/// Link-hours a minute where nothing but probes happens.
+fn idle_rate() -> f64 {
+    let mut scenario = random(0);
+    scenario.script.clear();
+    scenario.until = core::time::Duration::from_secs(100 * 3600);
+    let begun = Instant::now();
+    let run = scenario.run();
+    let hours = run.lasted.as_secs_f64() / 3600.0 * scenario.links.len() as f64;
+    hours / (begun.elapsed().as_secs_f64() / 60.0)
+}
+
+fn read(folder: &Path) -> Vec<Capacity> {
+    let found = Capacity::read_all(folder);
+    found.unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+}
+
+/// The table of pairs; median and worst ratio.
+fn pairs_table(traces: &[Capacity]) -> (f64, f64) {
+    println!(
+        "{:<46} {:>7} {:>7} {:>7} {:>7} {:>7} {:>6} {:>7}",
+        "completion in s", "oracle", "single", "mwan3", "mptcp", "baton", "ratio", "sw/min"
+    );
+    let mut ratios: Vec<f64> = Vec::new();
+    for (first, second) in pairs(traces) {
+        let row = compare(first, second, 1);
+        ratios.push(row.ratio());
+        println!("{row}");
+    }
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN);
+    (median, ratios.last().copied().unwrap_or(f64::NAN))
+}
+
+impl Row {
+    /// Baton's time to the oracle's.
+    pub fn ratio(&self) -> f64 {
+        self.baton.unwrap_or(f64::INFINITY) / self.oracle
+    }
+}
+
+impl core::fmt::Display for Row {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let pair = format!("{} + {}", short(&self.first), short(&self.second));
+        write!(f, "{pair:<46} {:>7.1}", self.oracle)?;
+        for time in [self.single, self.mwan3, self.mptcp, self.baton] {
+            match time {
+                Some(time) => write!(f, " {time:>7.1}")?,
+                None => write!(f, " {:>7}", "never")?,
+            }
+        }
+        write!(f, " {:>6.2} {:>7.2}", self.ratio(), self.switches_a_minute)
+    }
+}
+
+fn short(name: &str) -> &str {
+    name.trim_end_matches("-up").trim_end_matches("-driving")
+}

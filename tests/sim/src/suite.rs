@@ -1,0 +1,178 @@
+//! The scenarios that have names, each with a golden log in `tests/sim/golden`.
+
+use crate::link::{Facts, LinkPlan};
+use crate::policy;
+use crate::scenario::{Change, Scenario, Step, Way};
+use baton_core::Duration;
+use baton_lab::Bursts;
+
+/// A scenario, and what its run must come to beside every upload stored.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What happens.
+    pub scenario: Scenario,
+    /// Changes of the active link at most, the first choice not counted.
+    pub switches: u32,
+}
+
+/// Every one of them.
+pub fn suite() -> Vec<Case> {
+    vec![
+        case(wifi_leaves_range(), 3),
+        case(cable_out_wifi_unstable(), 8),
+        case(international_roaming(), 4),
+        case(vpn_comes_and_goes(), 0),
+        case(two_bad_links(), 4),
+        case(captive_portal(), 2),
+        case(large_packets_vanish(), 4),
+        case(asymmetric_loss(), 3),
+        case(flapping(), 3),
+        case(satellite_handovers(), 0),
+    ]
+}
+
+fn case(scenario: Scenario, switches: u32) -> Case {
+    Case { scenario, switches }
+}
+
+fn scenario(name: &str, links: Vec<LinkPlan>, until_s: u64) -> Scenario {
+    Scenario {
+        name: name.into(),
+        seed: 1,
+        links,
+        script: Vec::new(),
+        until: Duration::from_secs(until_s),
+        policy: policy::defaults(),
+        switches_an_hour: 30,
+    }
+}
+
+fn mib(count: u64) -> u64 {
+    count << 20
+}
+
+/// Loss grows, the rate falls, then nothing comes through, and only later does the driver say so.
+fn wifi_leaves_range() -> Scenario {
+    let both = |change| Step::Shape(0, Way::Both, change);
+    scenario("wifi-leaves-range", vec![LinkPlan::wifi(), LinkPlan::lte()], 120)
+        .upload(3_000, mib(24))
+        .at(5_000, both(Change::Loss(20_000)))
+        .at(6_000, both(Change::Rate(8_000_000)))
+        .at(7_000, both(Change::Loss(80_000)))
+        .at(8_000, both(Change::Rate(2_000_000)))
+        .at(9_000, both(Change::Loss(250_000)))
+        .at(10_000, both(Change::Hole(true)))
+        .at(14_000, Step::Facts(0, Facts::NO_CARRIER))
+}
+
+/// Primary, secondary, tertiary: as the original's documentation promises it.
+fn cable_out_wifi_unstable() -> Scenario {
+    let links = vec![LinkPlan::ethernet(), LinkPlan::wifi(), LinkPlan::lte()];
+    let bursts = Bursts { enter_ppm: 10_000, leave_ppm: 100_000, loss_ppm: 600_000 };
+    let wifi = |change| Step::Shape(1, Way::Both, change);
+    scenario("cable-out-wifi-unstable", links, 180)
+        .upload(3_000, mib(48))
+        .at(6_000, Step::Facts(0, Facts::NO_CARRIER))
+        .at(9_000, wifi(Change::Bursts(Some(bursts))))
+        .at(12_000, wifi(Change::Hole(true)))
+        .at(14_000, wifi(Change::Hole(false)))
+        .at(17_000, wifi(Change::Hole(true)))
+        .at(19_000, wifi(Change::Hole(false)))
+        .at(40_000, wifi(Change::Bursts(None)))
+        .at(60_000, Step::Facts(0, Facts::UP))
+        .upload(61_000, mib(24))
+}
+
+/// The modem leaves its network, is without an address for a while, and has another one abroad: on a
+/// longer path, over a network that loses more.
+fn international_roaming() -> Scenario {
+    let both = |change| Step::Shape(0, Way::Both, change);
+    scenario("international-roaming", vec![LinkPlan::lte(), LinkPlan::cellular()], 240)
+        .upload(3_000, mib(16))
+        .at(8_000, both(Change::Loss(50_000)))
+        .at(10_000, both(Change::Hole(true)))
+        .at(12_000, Step::Facts(0, Facts::NO_ADDRESS))
+        .at(20_000, both(Change::Hole(false)))
+        .at(20_000, both(Change::Loss(5_000)))
+        .at(20_000, both(Change::Delay(Duration::from_millis(90))))
+        .at(20_000, Step::Roam(0))
+        .at(20_100, Step::Facts(0, Facts::UP))
+        // Handed over between two partners abroad: the address changes, and nothing else is said.
+        .at(50_000, Step::Roam(0))
+}
+
+/// A tunnel over the cable, then over nothing, then over the cable again; the modem is the backup.
+fn vpn_comes_and_goes() -> Scenario {
+    let links = vec![LinkPlan::ethernet(), LinkPlan::vpn(0).absent(), LinkPlan::lte()];
+    scenario("vpn-comes-and-goes", links, 90)
+        .upload(3_000, mib(64))
+        .at(5_000, Step::Facts(1, Facts::UP))
+        .at(10_000, Step::Facts(1, Facts::ABSENT))
+        .at(14_000, Step::Facts(1, Facts::UP))
+        .at(18_000, Step::Facts(1, Facts::ABSENT))
+}
+
+/// Neither is any good; going from one to the other is worse.
+fn two_bad_links() -> Scenario {
+    let mut wifi = LinkPlan::wifi();
+    let mut lte = LinkPlan::lte();
+    for shape in [&mut wifi.up, &mut wifi.down] {
+        shape.loss_ppm = 60_000;
+        shape.jitter = Duration::from_millis(8);
+    }
+    for shape in [&mut lte.up, &mut lte.down] {
+        shape.bursts = Some(Bursts { enter_ppm: 8_000, leave_ppm: 80_000, loss_ppm: 700_000 });
+        shape.delay = Duration::from_millis(120);
+        shape.jitter = Duration::from_millis(40);
+    }
+    scenario("two-bad-links", vec![wifi, lte], 300).upload(3_000, mib(8)).upload(60_000, mib(4))
+}
+
+/// The WiFi's operator wants to be asked again.
+fn captive_portal() -> Scenario {
+    scenario("captive-portal", vec![LinkPlan::wifi(), LinkPlan::lte()], 120)
+        .upload(3_000, mib(16))
+        .at(6_000, Step::Portal(0, true))
+        .upload(30_000, mib(2))
+        .at(40_000, Step::Portal(0, false))
+        .upload(70_000, mib(8))
+}
+
+/// A tunnel of the provider's on the way: questions pass, and nothing that carries.
+fn large_packets_vanish() -> Scenario {
+    scenario("large-packets-vanish", vec![LinkPlan::ethernet(), LinkPlan::lte()], 120)
+        .upload(3_000, mib(24))
+        .at(5_000, Step::Shape(0, Way::Up, Change::Largest(Some(1_400))))
+        .upload(30_000, mib(2))
+        .at(40_000, Step::Shape(0, Way::Up, Change::Largest(None)))
+        .upload(80_000, mib(8))
+}
+
+/// What is sent is lost, what comes back is not; later the other way round.
+fn asymmetric_loss() -> Scenario {
+    scenario("asymmetric-loss", vec![LinkPlan::ethernet(), LinkPlan::lte()], 150)
+        .upload(3_000, mib(32))
+        .at(5_000, Step::Shape(0, Way::Up, Change::Loss(150_000)))
+        .at(40_000, Step::Shape(0, Way::Up, Change::Loss(0)))
+        .at(40_000, Step::Shape(0, Way::Down, Change::Loss(300_000)))
+        .upload(60_000, mib(8))
+        .at(90_000, Step::Shape(0, Way::Down, Change::Loss(0)))
+        .upload(120_000, mib(8))
+}
+
+/// A loose connector: carrier comes and goes every second for ten minutes.
+fn flapping() -> Scenario {
+    let links = vec![LinkPlan::ethernet(), LinkPlan::lte()];
+    let start = scenario("flapping", links, 900).upload(3_000, mib(16));
+    let flaps = (0..600).fold(start, |scenario, flap| {
+        let facts = if flap % 2 == 0 { Facts::NO_CARRIER } else { Facts::UP };
+        scenario.at(5_000 + 1000 * flap, Step::Facts(0, facts))
+    });
+    flaps.upload(120_000, mib(4)).upload(400_000, mib(4)).upload(640_000, mib(4))
+}
+
+/// Nothing moves for 180 ms every 15 s. That is no reason to go to the metered modem.
+fn satellite_handovers() -> Scenario {
+    let links = vec![LinkPlan::satellite().preferred(10), LinkPlan::lte()];
+    scenario("satellite-handovers", links, 150).upload(3_000, mib(96))
+}
