@@ -23,6 +23,7 @@ mod links;
 mod others;
 mod pattern;
 mod pin;
+mod policy;
 mod report;
 mod secret;
 mod setting;

@@ -11,7 +11,7 @@ impl LinkPlan {
     pub fn symmetric(name: &'static str, class: Class, metric: u32, shape: Shape) -> Self {
         Self {
             name,
-            spec: policy::spec(class, metric),
+            spec: policy::spec(name, class, metric),
             up: shape.clone(),
             down: shape,
             rides_on: None,

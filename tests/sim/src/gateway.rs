@@ -4,7 +4,6 @@ mod gauge;
 mod ingest;
 mod lane;
 mod offsets;
-mod plan;
 mod probe;
 mod sampler;
 
@@ -322,7 +321,7 @@ impl Gateway {
         }
     }
 
-    fn subject(&self, id: UploadId) -> Option<Subject<'_>> {
+    fn subject(&self, id: UploadId, delivery_rate: u64) -> Option<Subject<'_>> {
         let transfer = self.transfers.get(&id)?;
         Some(Subject {
             name: &transfer.name,
@@ -332,6 +331,7 @@ impl Gateway {
             location: transfer.location.as_deref(),
             view: self.core.view(id),
             limits: self.core.limits(id),
+            delivery_rate,
         })
     }
 
@@ -346,7 +346,7 @@ impl Gateway {
     /// The block that an upload's byte at `offset` is in, and the place in it.
     fn locate(&self, id: UploadId, offset: u64) -> Option<(usize, usize)> {
         let into = offset.checked_sub(self.transfers.get(&id)?.held_from)?;
-        let block = self.core.block(id, (into / BLOCK_SIZE as u64) as u16)?;
+        let block = self.core.blocks(id, (into / BLOCK_SIZE as u64) as u16).next()?;
         Some((block.index(), (into % BLOCK_SIZE as u64) as usize))
     }
 

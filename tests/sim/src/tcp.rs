@@ -1,11 +1,13 @@
 //! TCP, one end of a connection: segments and time in, segments out. No byte passes through here.
 
 mod cubic;
+mod rate;
 mod receiver;
 mod rtt;
 mod sender;
 
 pub(crate) use cubic::Cubic;
+pub(crate) use rate::Rate;
 pub(crate) use receiver::Receiver;
 pub(crate) use rtt::Rtt;
 pub(crate) use sender::{Piece, Sender};
@@ -121,7 +123,9 @@ impl End {
             rttvar: sender.rtt.deviation(),
             retransmitted_segments: sender.resent_segments,
             sent_segments: sender.sent_segments,
-            delivery_rate: 0,
+            delivery_rate: sender.rate.bytes_a_second(),
+            is_app_limited: sender.rate.is_limited(),
+            carried_bytes: 0,
         }
     }
 }

@@ -121,8 +121,13 @@ impl Gateway {
                 if total == 0 { State::Sent { id } } else { State::Sending { id, next: net.now } };
             self.clients[client].state = state;
             self.log.opened(net.now, id, client, total);
-            let spec =
-                UploadSpec { total, resume: Resume::Fenced, replayable: false, resumes_at: None };
+            let spec = UploadSpec {
+                total,
+                resume: Resume::Fenced,
+                replayable: false,
+                resumes_at: None,
+                client: None,
+            };
             self.feed(net, Event::Opened { id, spec });
             if let State::Sending { next, .. } = state {
                 net.wake(next, App::Client(client));

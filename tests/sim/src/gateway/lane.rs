@@ -271,7 +271,8 @@ impl Lane {
             if self.dialect.drained() {
                 hub.report(net, self.key, Outcome::Drained);
             }
-            let subject = hub.subject(self.key.0).ok_or(Failure::Gone)?;
+            let subject =
+                hub.subject(self.key.0, self.gauge.last.delivery_rate).ok_or(Failure::Gone)?;
             if let Some(body) = self.dialect.next(&subject, &mut self.out)? {
                 self.out_at = 0;
                 if !body.is_empty() {
@@ -346,7 +347,8 @@ impl Lane {
         let count = net.read(conn, Side::Client, &mut input);
         let mut rest = &input[..count];
         loop {
-            let subject = hub.subject(self.key.0).ok_or(Failure::Gone)?;
+            let subject =
+                hub.subject(self.key.0, self.gauge.last.delivery_rate).ok_or(Failure::Gone)?;
             let (used, heard) = self.dialect.hear(&subject, rest)?;
             rest = &rest[used..];
             let Some(heard) = heard else { return Ok(()) };

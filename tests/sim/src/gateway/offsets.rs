@@ -1,8 +1,9 @@
 //! A lane in tus: as `agent/relay/src/lane/offsets.rs`, on the same client of `baton-wire`.
 
-use super::plan::{self, DEPTH, Situation};
 use baton_core::{ClassLimits, Duration, Failure, Outcome, UploadView};
 use baton_wire::http::{Eof, NotSent, Peer};
+use baton_wire::resumable::Limits;
+use baton_wire::upload::plan::{Bounds, DEPTH, Plan, Progress, next_append};
 use baton_wire::upload::{Answer, Append, Client, Create, Protocol, Refused, Verb};
 use core::ops::Range;
 
@@ -56,6 +57,8 @@ pub(super) struct Subject<'a> {
     pub(super) location: Option<&'a str>,
     pub(super) view: Option<UploadView>,
     pub(super) limits: ClassLimits,
+    /// Bytes a second, as the transport last measured it.
+    pub(super) delivery_rate: u64,
 }
 
 /// What an answer comes to.
@@ -156,28 +159,35 @@ impl Offsets {
         out: &mut Vec<u8>,
     ) -> Result<Option<Range<u64>>, Failure> {
         let (Mode::Appending { next }, Some(view)) = (self.mode, it.view) else { return Ok(None) };
-        let situation = Situation {
-            next,
-            from: self.from,
-            acked: view.acked,
-            received: it.received,
+        let progress = Progress {
             total: it.total,
+            received: it.received,
+            acked: view.acked,
+            from: self.from,
+            next,
             unanswered: self.unanswered(),
-            limits: it.limits,
         };
-        let Some(planned) = plan::append(situation) else { return Ok(None) };
-        let len = planned.len;
+        let bounds = Bounds {
+            window: u64::from(it.limits.window_bytes),
+            chunk: u64::from(it.limits.chunk_bytes),
+            delivery_rate: it.delivery_rate,
+            pipelined: true,
+            limits: Limits::NONE,
+        };
+        let Some(Plan { range, awaits }) = next_append(&progress, &bounds) else {
+            return Ok(None);
+        };
         let append = Append {
             target: it.location.ok_or(Failure::Gone)?,
-            offset: next,
-            length: len,
+            offset: range.start,
+            length: range.end - range.start,
             declare_length: None,
-            awaits: planned.awaits,
-            last: next + len == it.total,
+            awaits,
+            last: range.end == it.total,
         };
         refill(out, |out| self.client.append(out, &PEER, &append))?;
-        self.mode = Mode::Appending { next: next + len };
-        Ok(Some(next..next + len))
+        self.mode = Mode::Appending { next: range.end };
+        Ok(Some(range))
     }
 
     pub(super) fn wrote(&mut self, bytes: u64) {

@@ -15,6 +15,8 @@ struct Seen {
     proved: bool,
     sent: u32,
     lost: u32,
+    acked: u64,
+    is_filled: bool,
     rtt: Option<(Duration, Duration)>,
 }
 
@@ -47,6 +49,8 @@ impl Gateway {
             let seen = &mut seen[lane.link];
             seen.in_flight |= info.unacked_segments > 0;
             seen.proved |= info.acked_bytes > before.acked_bytes || info.last_ack < before.last_ack;
+            seen.acked += info.acked_bytes.saturating_sub(before.acked_bytes);
+            seen.is_filled |= !info.is_app_limited && info.unacked_segments > 0;
             seen.sent += info.sent_segments.saturating_sub(before.sent_segments);
             seen.lost += info.retransmitted_segments.saturating_sub(before.retransmitted_segments);
             if !info.srtt.is_zero() {
@@ -77,6 +81,10 @@ impl Gateway {
             && seen.proved
         {
             self.observe(net, link, Observation::Rtt { srtt, rttvar });
+        }
+        if seen.acked > 0 {
+            let bytes = seen.acked as u32;
+            self.observe(net, link, Observation::Delivered { bytes, limited: !seen.is_filled });
         }
         if seen.sent > 0 || seen.lost > 0 {
             self.observe(net, link, Observation::Segments { sent: seen.sent, lost: seen.lost });

@@ -1,7 +1,7 @@
 //! The sending half: SACK recovery with RACK (RFC 8985), proportional rate reduction (RFC 6937), tail
 //! loss probes, timeouts with backoff (RFC 6298) that are taken back where they were for nothing (RFC 3522).
 
-use super::{Cubic, Rtt};
+use super::{Cubic, Rate, Rtt};
 use crate::packet::{MSS, Sacks};
 use baton_core::{Duration, Instant};
 use std::collections::VecDeque;
@@ -22,6 +22,7 @@ pub(crate) struct Sender {
     lost: u32,
     pub(crate) cubic: Cubic,
     pub(crate) rtt: Rtt,
+    pub(crate) rate: Rate,
     mood: Mood,
     backoff: u32,
     timer: Option<(Instant, Timer)>,
@@ -108,6 +109,7 @@ impl Sender {
             lost: 0,
             cubic: Cubic::new(),
             rtt: Rtt::default(),
+            rate: Rate::default(),
             mood: Mood::Open,
             backoff: 0,
             timer: None,
@@ -229,6 +231,8 @@ impl Sender {
         let delivered = self.deliver(now, ack, sacks);
         let advanced = ack > self.acked;
         self.acked = self.acked.max(ack);
+        let round = self.rtt.smoothed().unwrap_or_default();
+        self.rate.on_ack(now, self.acked, round, !limited && self.unsent() == 0);
         if let Mood::Loss { since, before, .. } = self.mood
             && advanced
             && echo.is_some_and(|echo| echo < since)
