@@ -8,7 +8,7 @@
 use baton_core::{
     Action, Adaptation, Agent, Attempt, Class, ClassLimits, ClientId, ClientPolicy, Duration,
     Event, Instant, LinkId, LinkKey, LinkPolicy, LinkSpec, Observation, Outcome, Policy, Resume,
-    Tariff, UploadId, UploadPolicy, UploadSpec,
+    Roaming, Tariff, UploadId, UploadPolicy, UploadSpec,
 };
 use clap::Parser;
 use std::process::{Command, ExitCode};
@@ -133,6 +133,7 @@ impl Gateway {
                 metric: 100,
                 metered: index > 1,
                 tariff: Tariff::FREE,
+                roaming: Roaming::Allow,
                 key: LinkKey(u32::from(index)),
             };
             for observation in [

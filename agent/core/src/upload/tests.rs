@@ -258,3 +258,27 @@ fn a_suspect_link_does_not_take_over_from_another() {
     upload.steer(&outlook);
     assert_eq!(upload.course, Course::Carried(A));
 }
+
+#[test]
+fn a_failed_link_is_left_for_one_whose_money_does_not_allow_suspicion() {
+    let mut outlook = outlook::<2>();
+    outlook.purse[1] = Purse::Careful;
+
+    outlook.standing[0] = Standing::Suspect;
+    assert!(!outlook.has_standby(A));
+    outlook.standing[0] = Standing::Failed;
+
+    assert!(outlook.is_lost(A));
+}
+
+#[test]
+fn a_failed_link_is_not_left_for_a_tunnel_that_may_ride_on_it() {
+    let mut outlook = outlook::<2>();
+    outlook.standing[0] = Standing::Failed;
+    outlook.tunnel[1] = true;
+
+    assert!(!outlook.is_lost(A));
+    outlook.tunnel[0] = true;
+
+    assert!(outlook.is_lost(A), "another tunnel may do better");
+}
