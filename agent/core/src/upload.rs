@@ -474,7 +474,11 @@ impl<const LINKS: usize> Upload<LINKS> {
 
     /// An append met another offset than its own. The connection stays good.
     fn on_conflict(&mut self, now: Instant, link: LinkId, attempt: Attempt, offset: u64) {
-        let until = match *self.lane(link) {
+        let lane = *self.lane(link);
+        let until = match lane {
+            // An append from before another link took over may be answered only now, with what had
+            // come of it by then. Whether the server went back behind its word is asked.
+            Lane::Appending { from, .. } if offset < from.min(self.acked) => now,
             Lane::Appending { from, .. } if from != offset => {
                 return self.on_offset(now, link, attempt, offset);
             }

@@ -18,7 +18,7 @@ struct Options {
     #[arg(long)]
     full: bool,
     /// Recorded links: a folder as `shared/traces`.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     traces: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,

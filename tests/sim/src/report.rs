@@ -7,8 +7,8 @@ use crate::random::random;
 use crate::suite::suite;
 use crate::traces::Capacity;
 use crate::verdict::{sweep, trouble};
+use baton_lab::now;
 use std::path::Path;
-use std::time::Instant;
 
 /// Completion time to the oracle's, in the median and in the worst pair (issue 4, "What it must show" 3).
 const AIM_MEDIAN: f64 = 1.10;
@@ -124,9 +124,9 @@ fn scenarios() -> (usize, usize) {
 }
 
 fn chance(seeds: u64) -> (u64, usize, f64) {
-    let begun = Instant::now();
+    let begun = now();
     let swept = sweep(0, seeds);
-    let minutes = begun.elapsed().as_secs_f64() / 60.0;
+    let minutes = (now() - begun).as_secs_f64() / 60.0;
     for trouble in &swept.troubles {
         println!("{trouble}");
     }
@@ -138,10 +138,10 @@ fn idle_rate() -> f64 {
     let mut scenario = random(0);
     scenario.script.clear();
     scenario.until = core::time::Duration::from_secs(100 * 3600);
-    let begun = Instant::now();
+    let begun = now();
     let run = scenario.run();
     let hours = run.lasted.as_secs_f64() / 3600.0 * scenario.links.len() as f64;
-    hours / (begun.elapsed().as_secs_f64() / 60.0)
+    hours / ((now() - begun).as_secs_f64() / 60.0)
 }
 
 fn read(folder: &Path) -> Vec<Capacity> {

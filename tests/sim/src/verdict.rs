@@ -4,7 +4,7 @@ use crate::random::random;
 use crate::world::Run;
 use baton_core::Verdict;
 use core::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 /// A seed whose run broke a promise.

@@ -562,3 +562,25 @@ fn a_conflict_older_than_an_acknowledgement_is_not_a_loss_nor_sent_again() {
     assert_eq!(world.verdicts(), []);
     assert_eq!(world.appends(), [(WLAN, new, MIB / 2 + 700)]);
 }
+
+#[test]
+fn the_late_refusal_of_what_was_taken_over_meanwhile_is_asked_about_and_no_loss() {
+    let mut world = World::new();
+    let (id, old) = world.half_way(Resume::Fenced);
+    world.silence();
+    let (_, new) = world.asks()[0];
+    world.outcome(id, new, Outcome::Offset(MIB / 2));
+    world.outcome(id, new, Outcome::Acked(MIB / 2 + 700));
+    world.outcome(id, new, Outcome::Failed(Failure::Cut));
+    world.actions.clear();
+
+    // The old link goes on, and has not heard yet that its append was cut short.
+    world.outcome(id, old, Outcome::Failed(Failure::Conflict { offset: MIB / 2 }));
+
+    assert_eq!(world.verdicts(), []);
+    assert_eq!(world.drops(), [old]);
+    let (_, again) = world.asks()[0];
+    world.outcome(id, again, Outcome::Offset(MIB / 2));
+    let lost = Verdict::Lost { acked: MIB / 2 + 700, offset: Some(MIB / 2) };
+    assert_eq!(world.verdicts(), [lost], "what it says when it is asked counts");
+}
