@@ -615,3 +615,25 @@ fn a_tunnel_is_not_asked_for_what_the_link_under_it_may_have() {
     let asked: Vec<LinkId> = world.asks().into_iter().map(|(link, _)| link).collect();
     assert_eq!(asked, [LTE]);
 }
+
+#[test]
+fn the_late_refusal_of_what_was_taken_over_meanwhile_is_asked_about_and_no_loss() {
+    let mut world = World::new();
+    let (id, old) = world.half_way(Resume::Fenced);
+    world.silence();
+    let (_, new) = world.asks()[0];
+    world.outcome(id, new, Outcome::Offset(MIB / 2));
+    world.outcome(id, new, Outcome::Acked(MIB / 2 + 700));
+    world.outcome(id, new, Outcome::Failed(Failure::Cut));
+    world.actions.clear();
+
+    // The old link goes on, and has not heard yet that its append was cut short.
+    world.outcome(id, old, Outcome::Failed(Failure::Conflict { offset: MIB / 2 }));
+
+    assert_eq!(world.verdicts(), []);
+    assert_eq!(world.drops(), [old]);
+    let (_, again) = world.asks()[0];
+    world.outcome(id, again, Outcome::Offset(MIB / 2));
+    let lost = Verdict::Lost { acked: MIB / 2 + 700, offset: Some(MIB / 2) };
+    assert_eq!(world.verdicts(), [lost], "what it says when it is asked counts");
+}
