@@ -167,7 +167,13 @@ impl Gateway {
         self.feed(Event::Opened { id, spec });
         let attempt = self.actions.iter().find_map(|action| match *action {
             Action::Create { attempt, .. } => Some(attempt),
-            _ => None,
+            Action::Probe(_)
+            | Action::Ask { .. }
+            | Action::Append { .. }
+            | Action::Hold { .. }
+            | Action::Unhold { .. }
+            | Action::Drop { .. }
+            | Action::Answer { .. } => None,
         });
         let attempt = attempt.expect("it is created at once");
         self.feed(Event::Received { id, offset: 1 << 20 });
@@ -188,7 +194,7 @@ impl Gateway {
         while let Some(action) = self.core.poll_action(self.now) {
             self.actions.push(action);
         }
-        std::hint::black_box(self.core.poll_timeout(self.now));
+        core::hint::black_box(self.core.poll_timeout(self.now));
     }
 }
 

@@ -38,6 +38,7 @@
 //!   bytes carried by a link that was taken on suspicion.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic)]
 
 mod adapt;
 mod agent;

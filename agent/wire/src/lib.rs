@@ -8,6 +8,7 @@
 //! it says that it needs more; only then has it used everything.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic)]
 
 pub use baton_core::base64;
 pub mod chunked;
