@@ -30,6 +30,12 @@ impl Loss {
         self.window.advance(now);
     }
 
+    /// Whether something was sent all the time, but for the bucket that has just begun. A sender that
+    /// begins overshoots: how much of that is lost tells of its start, and not of the link.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.window.buckets().filter(|count| count.sent == 0).count() <= 1
+    }
+
     /// Lost parts per million of what was sent; `None` if too little was sent to tell.
     pub(crate) fn ppm(&self) -> Option<u32> {
         let sum = |field: fn(&Count) -> u32| {

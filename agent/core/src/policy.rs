@@ -46,7 +46,7 @@ pub struct LinkPolicy {
     pub loss_warning_ppm: u32,
     /// 50 000: 5 %.
     pub loss_max_ppm: u32,
-    /// 100 000: 10 %, where TCP comes to a crawl.
+    /// 100 000: 10 %, where TCP comes to a crawl; of a sender that has sent for ten seconds.
     pub loss_critical_ppm: u32,
     /// A link is degraded if a smaller share of its time was without suspicion. 800: one stall of
     /// a second in five. 0: never.

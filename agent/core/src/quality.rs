@@ -224,8 +224,12 @@ impl Quality {
     /// The worst of what there is, the operator's limits first: they name a cause.
     fn look(&self, policy: &LinkPolicy, class: Class) -> Finding {
         let (ppm, rtt) = (self.loss_ppm(), self.rtt_min().unwrap_or_default());
+        let mut loss = Marks::of_loss(policy);
+        if !self.loss.is_steady() {
+            loss.critical = u64::MAX;
+        }
         let measured = [
-            (u64::from(ppm), Marks::of_loss(policy), Evidence::Loss { ppm }),
+            (u64::from(ppm), loss, Evidence::Loss { ppm }),
             (
                 micros(rtt),
                 Marks::of_latency(policy, class.latency_stretch()),

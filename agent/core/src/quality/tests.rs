@@ -175,11 +175,29 @@ fn look(quality: &mut Quality, second: u64, lost: u32) -> Option<Evidence> {
 fn loss_beyond_all_measure_is_a_verdict_at_the_first_look() {
     let mut quality = Quality::new();
 
-    quality.on_segments(at(0), 1000, 101);
-    quality.review(at(0), &POLICY, CLASS);
+    for second in [0, 2, 4, 6] {
+        quality.on_segments(at(second), 1000, 101);
+    }
+    quality.review(at(6), &POLICY, CLASS);
 
     let why = Evidence::Loss { ppm: 101_000 };
     assert_eq!(quality.degraded(), Some(Degraded { why, is_critical: true }));
+}
+
+#[test]
+fn what_a_sender_loses_as_it_begins_is_no_verdict_at_first_sight() {
+    let mut quality = Quality::new();
+
+    quality.on_segments(at(0), 1000, 300);
+    quality.review(at(1), &POLICY, CLASS);
+    assert_eq!(quality.degraded(), None);
+
+    for second in [2, 4, 6] {
+        quality.on_segments(at(second), 1000, 0);
+    }
+    quality.review(at(6), &POLICY, CLASS);
+    quality.review(at(11), &POLICY, CLASS);
+    assert_eq!(quality.degraded(), None);
 }
 
 #[test]
