@@ -449,7 +449,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
 
     /// The active link, if it is on trial and has its one upload.
     fn tried(&self) -> Option<LinkId> {
-        let active = self.links.active().filter(|active| self.links.view(*active).on_trial)?;
+        let active = self.links.active().filter(|active| self.links.is_on_trial(*active))?;
         self.uploads.iter().flatten().any(|upload| upload.is_bound_for(active)).then_some(active)
     }
 
@@ -495,7 +495,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
 
     fn class_of(&self, id: UploadId) -> Class {
         let link = self.upload(id).and_then(Upload::link).or(self.links.active());
-        link.map_or(Class::Ethernet, |link| self.links.view(link).spec.class)
+        link.and_then(|link| self.links.spec(link)).map_or(Class::Ethernet, |spec| spec.class)
     }
 
     fn upload(&self, id: UploadId) -> Option<&Upload<LINKS>> {

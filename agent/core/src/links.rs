@@ -1,11 +1,12 @@
 //! The link table: every link's health, and the one that new work starts on.
 
 use crate::{
-    Account, Duration, Evidence, Instant, LinkId, LinkPolicy, LinkView, Observation, Reason, State,
-    Switch,
+    Account, Duration, Evidence, Instant, LinkId, LinkPolicy, LinkSpec, LinkView, Observation,
+    Reason, State, Switch,
+    adapt::Path,
     monitor::Monitor,
     moves::Moves,
-    select::{self, Calm, Candidate, Tier},
+    select::{self, Calm, Candidate, Rank, Tier},
 };
 use core::iter;
 
@@ -157,8 +158,8 @@ impl<const N: usize> Links<N> {
     /// Every link that can carry packets, best first; the active one leads.
     pub fn ranked(&self) -> impl Iterator<Item = LinkId> + use<N> {
         let mut ranks: [Option<_>; N] = core::array::from_fn(|slot| {
-            let candidate = self.candidate(LinkId(slot as u8))?;
-            Some((self.active != Some(candidate.rank.id), candidate.rank))
+            let rank = self.rank(LinkId(slot as u8))?;
+            Some((self.active != Some(rank.id), rank))
         });
         ranks.sort_unstable();
         ranks.into_iter().flatten().map(|(_, rank)| rank.id)
@@ -172,7 +173,8 @@ impl<const N: usize> Links<N> {
     /// Whether its budget is spent, so that it takes only what no other link can. Not if the
     /// operator insists on it.
     pub(crate) fn is_spent(&self, id: LinkId) -> bool {
-        self.candidate(id).is_some_and(|link| link.spent.is_some())
+        let insisted = self.wanted == Some(id);
+        self.rank(id).is_some() && self.get(id).is_some_and(|link| link.is_spent(insisted))
     }
 
     /// Whether an upload may be taken over to it on suspicion alone.
@@ -200,7 +202,27 @@ impl<const N: usize> Links<N> {
 
     /// How long data in flight may go unproved before the link is suspect.
     pub fn suspicion_threshold(&self, id: LinkId) -> Duration {
-        self.view(id).threshold
+        self.get(id).map_or(self.policy.suspect_floor, |link| link.threshold(&self.policy))
+    }
+
+    /// What a link is, if it has a slot.
+    pub fn spec(&self, id: LinkId) -> Option<&LinkSpec> {
+        self.get(id).map(Monitor::spec)
+    }
+
+    /// SRTT and RTTVAR: the transfer's while there is one, else the probes'.
+    pub(crate) fn rtt(&self, id: LinkId) -> Option<(Duration, Duration)> {
+        self.get(id)?.rtt()
+    }
+
+    /// What an upload's window is fitted to.
+    pub(crate) fn path(&self, id: LinkId) -> Path {
+        self.get(id).map(Monitor::path).unwrap_or_default()
+    }
+
+    /// Whether it let uploads down, and did not make up for that yet.
+    pub(crate) fn is_on_trial(&self, id: LinkId) -> bool {
+        self.get(id).is_some_and(Monitor::is_on_trial)
     }
 
     /// What is believed of a link.
@@ -247,16 +269,14 @@ impl<const N: usize> Links<N> {
                 Evidence::Operator,
             ));
         }
-        let best = (0..N)
-            .filter_map(|slot| self.candidate(LinkId(slot as u8)))
-            .min_by_key(|link| link.rank);
-        let to = best.map(|best| best.rank.id);
+        let best = (0..N).filter_map(|slot| self.rank(LinkId(slot as u8))).min();
+        let to = best.map(|best| best.id);
         let Some(active) = self.active else {
             return best.map(|_| (to, Reason::Started, Evidence::Usable));
         };
         let (reason, evidence) = match (self.candidate(active), best) {
             (Some(active), Some(best)) => {
-                let calm = self.calm(now);
+                let (calm, best) = (self.calm(now), self.candidate(best.id)?);
                 match select::challenge(&active, &best, &self.policy, calm) {
                     Some(why) => why,
                     None => return self.outrun(now, &active, calm),
@@ -342,12 +362,16 @@ impl<const N: usize> Links<N> {
     }
 
     fn candidate(&self, id: LinkId) -> Option<Candidate> {
+        let rank = self.rank(id)?;
+        Some(self.get(id)?.candidate(rank, self.wanted == Some(id), &self.policy))
+    }
+
+    fn rank(&self, id: LinkId) -> Option<Rank> {
         let link = self.get(id)?;
         let is_active = self.active == Some(id);
-        let insisted = self.wanted == Some(id);
-        let mut candidate = link.candidate(id, is_active, insisted, &self.policy)?;
+        let rank = link.rank(id, is_active, self.wanted == Some(id))?;
         if !link.is_tunnel() {
-            return Some(candidate);
+            return Some(rank);
         }
         // With nothing to ride on, a tunnel must show that it still goes somewhere.
         if !is_active && self.dry.is_some_and(|since| link.heard() <= Some(since)) {
@@ -357,8 +381,7 @@ impl<const N: usize> Links<N> {
         let roots = self.iter().filter(|(_, root)| !root.is_tunnel());
         let best =
             roots.filter_map(|(id, root)| Tier::of(root.state(), self.active == Some(id))).min();
-        candidate.rank.tier = candidate.rank.tier.max(best.unwrap_or(Tier::Healthy));
-        Some(candidate)
+        Some(Rank { tier: rank.tier.max(best.unwrap_or(Tier::Healthy)), ..rank })
     }
 
     /// Since when every link that is there and no tunnel has been down.

@@ -3,6 +3,7 @@
 use crate::{
     Account, Class, Duration, Evidence, Fact, Fault, Instant, LinkId, LinkKey, LinkPolicy,
     LinkSpec, LinkView, Observation, OverBudget, Rating, Roaming, State, StateKind, Tariff,
+    adapt::Path,
     budget::Allowance,
     delivery::Delivery,
     health::Health,
@@ -369,35 +370,64 @@ impl Monitor {
 
     /// Its place among the others; `None` if it can't carry a packet, or must not. `insisted`: its
     /// budget does not count, by the operator's word.
-    pub(crate) fn candidate(
-        &self,
-        id: LinkId,
-        is_active: bool,
-        insisted: bool,
-        policy: &LinkPolicy,
-    ) -> Option<Candidate> {
-        let state = self.state();
-        let degraded = self.degraded();
-        let spent = self.spent().filter(|_| !insisted);
-        let LinkSpec { class, priority, metric, metered, tariff, roaming, .. } = self.spec;
-        let tier = match (spent, tariff.over_budget) {
-            (Some(_), OverBudget::Refuse) => return None,
-            (Some(_), OverBudget::LastResort) => Tier::of(state, is_active)?.max(Tier::Spent),
-            (None, OverBudget::Refuse | OverBudget::LastResort) => Tier::of(state, is_active)?,
+    pub(crate) fn rank(&self, id: LinkId, is_active: bool, insisted: bool) -> Option<Rank> {
+        let LinkSpec { priority, metric, tariff, roaming, .. } = self.spec;
+        let tier = Tier::of(self.state(), is_active)?;
+        let tier = match (self.is_spent(insisted), tariff.over_budget) {
+            (true, OverBudget::Refuse) => return None,
+            (true, OverBudget::LastResort) => tier.max(Tier::Spent),
+            (false, OverBudget::Refuse | OverBudget::LastResort) => tier,
         };
-        let rank = Rank {
+        Some(Rank {
             tier,
             avoided: self.roams && roaming == Roaming::Avoid,
-            degraded: degraded.is_some(),
+            degraded: self.degraded().is_some(),
             priority,
             cost: tariff.cost,
             metric,
             id,
-        };
-        let is_proved = self.is_proved();
-        let score = self.quality.score(policy, class);
-        let rate = self.quality.rate.mean();
-        Some(Candidate { rank, state, is_proved, degraded, spent, score, rate, metered })
+        })
+    }
+
+    /// What of it is compared with others, beside that.
+    pub(crate) fn candidate(&self, rank: Rank, insisted: bool, policy: &LinkPolicy) -> Candidate {
+        Candidate {
+            rank,
+            state: self.state(),
+            is_proved: self.is_proved(),
+            degraded: self.degraded(),
+            spent: self.spent().filter(|_| !insisted),
+            score: self.quality.score(policy, self.spec.class),
+            rate: self.quality.rate.mean(),
+            metered: self.spec.metered,
+        }
+    }
+
+    /// Whether it let uploads down, and did not make up for that yet.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        !self.trial.is_over()
+    }
+
+    pub(crate) fn is_spent(&self, insisted: bool) -> bool {
+        !insisted && self.spent().is_some()
+    }
+
+    pub(crate) fn spec(&self) -> &LinkSpec {
+        &self.spec
+    }
+
+    /// SRTT and RTTVAR.
+    pub(crate) fn rtt(&self) -> Option<(Duration, Duration)> {
+        self.delivery.rtt()
+    }
+
+    /// What an upload's window is fitted to.
+    pub(crate) fn path(&self) -> Path {
+        Path {
+            rtt_min: self.quality.rtt_min(),
+            rttvar: self.rtt().map(|(_, rttvar)| rttvar).unwrap_or_default(),
+            loss_ppm: self.quality.loss_ppm(),
+        }
     }
 
     pub(crate) fn view(&self, policy: &LinkPolicy) -> LinkView {
@@ -420,7 +450,7 @@ impl Monitor {
             rating: Rating::of(score, policy),
             degraded: self.degraded().is_some(),
             roams: self.roams,
-            on_trial: !self.trial.is_over(),
+            on_trial: self.is_on_trial(),
             threshold: self.threshold(policy),
             heard: self.health.heard(),
             failures: self.health.failures(),

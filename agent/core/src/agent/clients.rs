@@ -2,10 +2,10 @@
 //! from it for the next time.
 
 use super::{Agent, ClassLimits, find};
-use crate::adapt::{Algorithm, Expectation, Pace, Path};
+use crate::adapt::{Algorithm, Expectation, Pace};
 use crate::pool::BLOCK_SIZE;
 use crate::profile::{ClientProfile, Profiles, Sample};
-use crate::{Attempt, Instant, LinkId, LinkKey, LinkView, Outcome, UploadId};
+use crate::{Attempt, Instant, LinkId, LinkKey, Outcome, UploadId};
 
 impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENTS: usize>
     Agent<LINKS, UPLOADS, BLOCKS, CLIENTS>
@@ -15,7 +15,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
     pub fn limits(&self, id: UploadId) -> ClassLimits {
         let class = self.policy.classes[self.class_of(id).index()];
         let Some(upload) = self.upload(id) else { return class };
-        let path = upload.paced.map(|link| path(&self.links.view(link))).unwrap_or_default();
+        let path = upload.paced.map(|link| self.links.path(link)).unwrap_or_default();
         upload.pace.limits(&self.policy.adaptation, class, path, self.share())
     }
 
@@ -47,7 +47,7 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
         let news = upload.acked.saturating_sub(before);
         self.totals.acked_bytes += news;
         if news > 0 {
-            let path = upload.paced.map(|link| path(&self.links.view(link))).unwrap_or_default();
+            let path = upload.paced.map(|link| self.links.path(link)).unwrap_or_default();
             upload.pace.on_acked(now, news, &self.policy.adaptation, path, most);
         }
         upload.pace.on_owed(now, upload.is_owed());
@@ -118,12 +118,8 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
     }
 
     fn key(&self, link: LinkId) -> LinkKey {
-        self.links.view(link).spec.key
+        self.links.spec(link).map_or(LinkKey(0), |spec| spec.key)
     }
-}
-
-fn path(view: &LinkView) -> Path {
-    Path { rtt_min: view.rtt_min, rttvar: view.rttvar, loss_ppm: view.loss_ppm }
 }
 
 /// Four links, eight uploads, sixteen clients; the table of blocks has four bytes more for each.

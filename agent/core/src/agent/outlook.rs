@@ -23,12 +23,12 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
             active: self.links.active(),
         };
         for link in self.links.ranked() {
-            let view = self.links.view(link);
+            let Some(spec) = self.links.spec(link) else { continue };
             let index = usize::from(link.0);
             outlook.order[outlook.usable] = link;
             outlook.usable += 1;
-            outlook.tunnel[index] = view.spec.class.is_tunnel();
-            outlook.standing[index] = match view.state {
+            outlook.tunnel[index] = spec.class.is_tunnel();
+            outlook.standing[index] = match self.links.state(link).kind() {
                 StateKind::Absent | StateKind::Down => Standing::Gone,
                 StateKind::Failed => Standing::Failed,
                 StateKind::Suspect => Standing::Suspect,
@@ -37,10 +37,10 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
                 | StateKind::HoldDown
                 | StateKind::Suppressed => Standing::Sound,
             };
-            let class = self.policy.classes[view.spec.class.index()];
+            let class = self.policy.classes[spec.class.index()];
             outlook.timeout[index] = class.answer_timeout;
-            if let Some(srtt) = view.srtt {
-                let answer = (srtt + 4 * view.rttvar) * u32::from(class.timeout_percent) / 100;
+            if let Some((srtt, rttvar)) = self.links.rtt(link) {
+                let answer = (srtt + 4 * rttvar) * u32::from(class.timeout_percent) / 100;
                 outlook.patience[index] = answer.max(LEAST_PATIENCE);
             }
         }
