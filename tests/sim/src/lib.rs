@@ -35,7 +35,10 @@ mod verdict;
 mod world;
 
 pub use ablation::{Cost, VARIATIONS, Variation};
-pub use calibration::{LAB, LAB_MPTCP, Measured, TOLERANCE, gaps, mptcp_gaps};
+pub use calibration::{
+    LAB, LAB_MPTCP, Measured, MeasuredRange, RANGES_MPTCP, TOLERANCE, gaps, mptcp_gaps,
+    mptcp_gaps_in,
+};
 pub use checks::Broken;
 pub use compare::{Row, baton, compare, pairs};
 pub use gateway::{Arrival, UploadEnd};

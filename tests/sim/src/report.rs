@@ -1,7 +1,7 @@
 //! Tables, and whether the aims are met.
 
 use crate::ablation::VARIATIONS;
-use crate::calibration::{self, LAB, LAB_MPTCP, TOLERANCE};
+use crate::calibration::{self, LAB, LAB_MPTCP, RANGES_MPTCP, TOLERANCE};
 use crate::compare::{Row, compare, pairs};
 use crate::random::random;
 use crate::suite::suite;
@@ -76,6 +76,20 @@ pub fn calibrate() -> bool {
     }
     for (rtt, lab) in LAB_MPTCP {
         row("MPTCP, hole", rtt, lab, &calibration::mptcp_gaps(rtt));
+    }
+    for range in &RANGES_MPTCP {
+        let gaps = calibration::mptcp_gaps_in(range);
+        let (least, most) = (gaps[0], gaps[gaps.len() - 1]);
+        let median = gaps[gaps.len() / 2];
+        let is_within = (range.least_ms..=range.most_ms).contains(&median);
+        is_good &= is_within;
+        println!(
+            "MPTCP, elsewhere: RTT {}, lab {:.0} to {:.0}, model {least:.0} to {most:.0}, median {median:.0}{}",
+            range.rtt_ms,
+            range.least_ms,
+            range.most_ms,
+            if is_within { "" } else { ": OFF" }
+        );
     }
     is_good
 }
