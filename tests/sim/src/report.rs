@@ -81,7 +81,8 @@ pub fn calibrate() -> bool {
         let gaps = calibration::mptcp_gaps_in(range);
         let (least, most) = (gaps[0], gaps[gaps.len() - 1]);
         let median = gaps[gaps.len() / 2];
-        let is_within = (range.least_ms..=range.most_ms).contains(&median);
+        let is_within = median >= range.least_ms * (1.0 - TOLERANCE)
+            && median <= range.most_ms * (1.0 + TOLERANCE);
         is_good &= is_within;
         println!(
             "MPTCP, elsewhere: RTT {}, lab {:.0} to {:.0}, model {least:.0} to {most:.0}, median {median:.0}{}",
