@@ -1,7 +1,7 @@
 //! What must hold at every step.
 
 use crate::gateway::Core;
-use baton_core::{Action, Duration, Instant, UploadId, UploadView};
+use baton_core::{Action, Duration, Instant, Switch, UploadId, UploadView};
 use std::collections::VecDeque;
 
 /// Looks at every step of a run, and remembers the first that was wrong.
@@ -12,6 +12,8 @@ pub(crate) struct Checks {
     timeouts: (Instant, u32),
     switches: u32,
     recent: VecDeque<Instant>,
+    /// Every change of the active link.
+    pub(crate) switched: Vec<(Instant, Switch)>,
     /// How many switches an hour may have.
     pub(crate) switches_an_hour: usize,
     /// Probes that left by each link.
@@ -45,6 +47,7 @@ impl Checks {
             timeouts: (Instant::ZERO, 0),
             switches: 0,
             recent: VecDeque::new(),
+            switched: Vec::new(),
             switches_an_hour: usize::MAX,
             probes: vec![0; links],
             repeated: 0,
@@ -116,6 +119,8 @@ impl Checks {
         }
         let news = total - core::mem::replace(&mut self.switches, total);
         self.recent.extend((0..news).map(|_| now));
+        let older = core.switches().count().saturating_sub(news as usize);
+        self.switched.extend(core.switches().skip(older).map(|record| (now, record.switch)));
         while self.recent.front().is_some_and(|at| now.saturating_since(*at) > HOUR) {
             self.recent.pop_front();
         }
