@@ -1,7 +1,7 @@
 //! What must hold at every step.
 
 use crate::gateway::Core;
-use baton_core::{Action, Duration, Instant, Switch, UploadId, UploadView};
+use baton_core::{Action, Class, Duration, Instant, Switch, UploadId, UploadView};
 use std::collections::VecDeque;
 
 /// Looks at every step of a run, and remembers the first that was wrong.
@@ -21,7 +21,13 @@ pub(crate) struct Checks {
     /// Bytes of requests that begin where the upstream had acknowledged more.
     pub(crate) repeated: u64,
     longest_drain: u32,
+    /// Blocks beyond the guarantees that each class held last.
+    held: [u16; CLASSES],
+    /// In place of the core's own, where a test says so.
+    pub(crate) budgets: Option<[u16; CLASSES]>,
 }
+
+const CLASSES: usize = Class::ALL.len();
 
 /// A promise that was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +58,8 @@ impl Checks {
             probes: vec![0; links],
             repeated: 0,
             longest_drain: 0,
+            held: [0; CLASSES],
+            budgets: None,
         }
     }
 
@@ -108,6 +116,22 @@ impl Checks {
         if view.acked.saturating_sub(start) > window {
             let acked = view.acked;
             self.fail(now, format!("{id:?} appends at {start} with {acked} acknowledged"));
+        }
+    }
+
+    /// No class takes beyond its budget. What comes along with an upload that changes its link may be more.
+    pub(crate) fn on_pool(&mut self, now: Instant, core: &Core) {
+        let usage = Class::ALL.map(|class| core.pool().usage(class));
+        let held = usage.map(|(held, _)| held);
+        let before = core::mem::replace(&mut self.held, held);
+        if held.iter().zip(before).any(|(held, before)| *held < before) {
+            return;
+        }
+        for (place, class) in Class::ALL.into_iter().enumerate() {
+            let budget = self.budgets.map_or(usage[place].1, |budgets| budgets[place]);
+            if held[place] > before[place].max(budget) {
+                self.fail(now, format!("{class:?} took beyond its budget of {budget} blocks"));
+            }
         }
     }
 

@@ -5,6 +5,8 @@ mod ingest;
 mod lane;
 mod offsets;
 mod probe;
+#[cfg(test)]
+mod sabotage;
 mod sampler;
 
 pub use ingest::{Arrival, End as UploadEnd};

@@ -35,7 +35,7 @@ mod traces;
 mod verdict;
 mod world;
 
-pub use ablation::{Cost, VARIATIONS, Variation};
+pub use ablation::{Cost, Spread, VARIATIONS, Variation};
 pub use calibration::{
     LAB, LAB_MPTCP, Measured, MeasuredRange, RANGES_MPTCP, TOLERANCE, gaps, mptcp_gaps,
     mptcp_gaps_in,

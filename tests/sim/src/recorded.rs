@@ -165,11 +165,11 @@ pub fn with_foresight(predicts: bool) -> Policy {
     policy
 }
 
-/// What a run came to, given what its links could carry.
+/// What a run came to, given what its links could carry; of a link without that, nothing is wrong.
 pub fn judge(run: &Run, links: &[&Capacity]) -> Outlook {
     let predictions = run.predictions();
     let is_wrong = |(at, link): &&(Instant, LinkId)| {
-        links.get(usize::from(link.0)).is_none_or(|link| !link.ends(*at))
+        links.get(usize::from(link.0)).is_some_and(|link| !link.ends(*at))
     };
     Outlook {
         took: run.took(0).map(|took| took.as_secs_f64()),

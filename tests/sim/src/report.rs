@@ -1,10 +1,11 @@
 //! Tables, and whether the aims are met.
 
-use crate::ablation::VARIATIONS;
+use crate::ablation::{Spread, VARIATIONS};
 use crate::calibration::{self, LAB, LAB_MPTCP, RANGES_MPTCP, TOLERANCE};
 use crate::compare::{Row, compare, foresight, pairs};
 use crate::random::random;
-use crate::recorded::{Outlook, Radio, with_radio};
+use crate::recorded::{Outlook, Radio, judge, with_foresight, with_radio};
+use crate::scenario::Scenario;
 use crate::suite::suite;
 use crate::traces::Capacity;
 use crate::verdict::{sweep, trouble};
@@ -123,30 +124,54 @@ fn foresee(pairs_of: &[Capacity], radios: &[Radio]) {
         let name = format!("{} + {}", short(&first.name), short(&second.name));
         row(&name, [true, false].map(|predicts| foresight(first, second, predicts, 1)));
     }
+    for case in suite() {
+        let outlook = |predicts| {
+            let policy = with_foresight(predicts);
+            judge(&Scenario { policy, ..case.scenario.clone() }.run(), &[])
+        };
+        let [with, without] = [true, false].map(outlook);
+        if with.predicted > 0 {
+            row(&case.scenario.name, [with, without]);
+        }
+    }
     for radio in radios {
         let name = format!("{} + lte", radio.capacity.name);
         row(&name, [true, false].map(|predicts| with_radio(radio, predicts, 1)));
     }
 }
 
-/// What each mechanism earns.
-pub fn ablate(traces: Option<&Path>) -> bool {
+/// What each mechanism earns: means over seeds, with the deviation of a single one.
+pub fn ablate(traces: Option<&Path>, seeds: u64) -> bool {
     let traces = traces.map(read).unwrap_or_default();
     println!(
-        "{:<24} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
-        "", "uploads", "unstored", "switches", "resent", "gaps", "ratio"
+        "{:<24} {:>14} {:>9} {:>11} {:>13} {:>12} {:>15}",
+        "without", "uploads, s", "unstored", "switches", "resent, KB", "gaps, s", "to the oracle"
     );
     for variation in VARIATIONS {
-        let cost = variation.cost(&traces, 1);
+        let costs = variation.costs(&traces, seeds);
+        let spread = |value| Spread::of(&costs, value);
+        let [time, unstored, switches, resent, gaps, ratio] = [
+            spread(|cost| cost.scenarios_s),
+            spread(|cost| cost.unstored),
+            spread(|cost| cost.switches),
+            spread(|cost| cost.resent_kb),
+            spread(|cost| cost.gaps_s),
+            spread(|cost| cost.ratio),
+        ];
         println!(
-            "{:<24} {:>6.0} s {:>8} {:>8} {:>6} KB {:>5.1} s {:>7}",
+            "{:<24} {:>7.1} ±{:>5.1} {:>9.2} {:>5.1} ±{:>4.1} {:>6.0} ±{:>5.0} {:>5.1} ±{:>5.1} {:>7.3} ±{:>6.3}",
             variation.name,
-            cost.scenarios_s,
-            cost.unstored,
-            cost.switches,
-            cost.resent_bytes / 1024,
-            cost.gaps_s,
-            cost.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
+            time.mean,
+            time.deviation,
+            unstored.mean,
+            switches.mean,
+            switches.deviation,
+            resent.mean,
+            resent.deviation,
+            gaps.mean,
+            gaps.deviation,
+            ratio.mean,
+            ratio.deviation,
         );
     }
     true

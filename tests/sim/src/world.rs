@@ -168,6 +168,7 @@ impl World {
                 .checks
                 .fail(now, format!("the pool gave {held} blocks, held are {driver}"));
         }
+        self.gateway.checks.on_pool(self.net.now, &self.gateway.core);
     }
 
     /// What is looked at with each sample.
@@ -233,3 +234,6 @@ impl Run {
         (end.verdict == Verdict::Stored).then(|| end.ended.saturating_since(end.begun))
     }
 }
+
+#[cfg(test)]
+mod tests;
