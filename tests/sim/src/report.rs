@@ -158,20 +158,18 @@ pub fn ablate(traces: Option<&Path>, seeds: u64) -> bool {
             spread(|cost| cost.gaps_s),
             spread(|cost| cost.ratio),
         ];
+        let shown = |spread: Spread, digits| {
+            format!("{:.digits$} ±{:.digits$}", spread.mean, spread.deviation)
+        };
         println!(
-            "{:<24} {:>7.1} ±{:>5.1} {:>9.2} {:>5.1} ±{:>4.1} {:>6.0} ±{:>5.0} {:>5.1} ±{:>5.1} {:>7.3} ±{:>6.3}",
+            "{:<24} {:>14} {:>9.2} {:>11} {:>13} {:>12} {:>15}",
             variation.name,
-            time.mean,
-            time.deviation,
+            shown(time, 1),
             unstored.mean,
-            switches.mean,
-            switches.deviation,
-            resent.mean,
-            resent.deviation,
-            gaps.mean,
-            gaps.deviation,
-            ratio.mean,
-            ratio.deviation,
+            shown(switches, 1),
+            shown(resent, 0),
+            shown(gaps, 1),
+            if traces.is_empty() { "-".to_owned() } else { shown(ratio, 3) },
         );
     }
     true
