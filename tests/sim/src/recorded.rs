@@ -173,7 +173,7 @@ pub fn judge(run: &Run, links: &[&Capacity]) -> Outlook {
     };
     Outlook {
         took: run.took(0).map(|took| took.as_secs_f64()),
-        gaps_s: run.gaps(0).filter(|gap| *gap >= GAP).map(|gap| gap.as_secs_f64()).sum(),
+        gaps_s: run.gaps(0).filter(|gap| *gap >= GAP).sum::<Duration>().as_secs_f64(),
         switches: run.totals.switches.saturating_sub(1),
         predicted: predictions.len(),
         wrong: predictions.iter().filter(is_wrong).count(),
