@@ -32,6 +32,29 @@ pub const LAB: [Measured; 6] = [
 /// Kernel MPTCP's medians for a silent link, from the same table.
 pub const LAB_MPTCP: [(u64, f64); 3] = [(10, 261.0), (50, 591.0), (100, 892.0)];
 
+/// What another lab measured of kernel MPTCP: the shortest and the longest of five gaps over links of
+/// 30 Mbit/s with 5 % jitter, CUBIC, a silent link. How much those links queued is not told: as much as ours
+/// is assumed, 35 ms at that rate.
+#[derive(Clone, Copy, Debug)]
+pub struct MeasuredRange {
+    /// Round trip in milliseconds.
+    pub rtt_ms: u64,
+    /// The shortest gap in milliseconds.
+    pub least_ms: f64,
+    /// The longest.
+    pub most_ms: f64,
+}
+
+/// See [`MeasuredRange`].
+pub const RANGES_MPTCP: [MeasuredRange; 3] = [
+    MeasuredRange { rtt_ms: 10, least_ms: 135.0, most_ms: 182.0 },
+    MeasuredRange { rtt_ms: 50, least_ms: 578.0, most_ms: 735.0 },
+    MeasuredRange { rtt_ms: 100, least_ms: 887.0, most_ms: 1615.0 },
+];
+
+/// Mbit/s of the links that those ranges are of.
+const RANGES_MBPS: u64 = 30;
+
 /// How far the model may be from the lab (issue 4).
 pub const TOLERANCE: f64 = 0.15;
 
@@ -40,11 +63,16 @@ const TRIALS: u64 = 20;
 
 /// The lab's links: see `tests/src/race.rs` and `tests/src/scene.rs`.
 fn links(rtt_ms: u64) -> Vec<LinkPlan> {
+    links_of(rtt_ms, 20)
+}
+
+/// Three links of that round trip and of so many Mbit/s, with 5 % jitter.
+fn links_of(rtt_ms: u64, mbps: u64) -> Vec<LinkPlan> {
     let shape = Shape {
         delay: core::time::Duration::from_micros(rtt_ms * 500),
         jitter: core::time::Duration::from_micros(rtt_ms * 50),
         queue_bytes: 128 * 1024,
-        ..shape(0, 0, 20, 0)
+        ..shape(0, 0, mbps, 0)
     };
     [("eth0", Class::Ethernet), ("wlan0", Class::Wifi), ("wwan0", Class::Lte)]
         .into_iter()
@@ -82,10 +110,19 @@ pub fn gaps(measured: &Measured) -> Vec<f64> {
 
 /// The same of the model of MPTCP, for a silent link.
 pub fn mptcp_gaps(rtt_ms: u64) -> Vec<f64> {
+    mptcp_gaps_over(&links(rtt_ms))
+}
+
+/// The same over links as those of [`RANGES_MPTCP`].
+pub fn mptcp_gaps_in(range: &MeasuredRange) -> Vec<f64> {
+    mptcp_gaps_over(&links_of(range.rtt_ms, RANGES_MBPS))
+}
+
+fn mptcp_gaps_over(links: &[LinkPlan]) -> Vec<f64> {
     let gap = |trial: u64| {
         let fault = Primary { silent_at: Duration::from_millis(6_000 + trial * 37) };
         let start = Duration::from_secs(1);
-        let mut transfer = Mptcp::new(&links(rtt_ms), 16 << 20, start, trial).with(fault);
+        let mut transfer = Mptcp::new(links, 24 << 20, start, trial).with(fault);
         transfer.run();
         transfer.gap(fault).map_or(f64::INFINITY, |gap| gap.as_secs_f64() * 1e3)
     };

@@ -1,7 +1,7 @@
 //! What must hold at every step.
 
 use crate::gateway::Core;
-use baton_core::{Action, Duration, Instant, UploadId, UploadView};
+use baton_core::{Action, Class, Duration, Instant, Switch, UploadId, UploadView};
 use std::collections::VecDeque;
 
 /// Looks at every step of a run, and remembers the first that was wrong.
@@ -12,6 +12,8 @@ pub(crate) struct Checks {
     timeouts: (Instant, u32),
     switches: u32,
     recent: VecDeque<Instant>,
+    /// Every change of the active link.
+    pub(crate) switched: Vec<(Instant, Switch)>,
     /// How many switches an hour may have.
     pub(crate) switches_an_hour: usize,
     /// Probes that left by each link.
@@ -19,7 +21,13 @@ pub(crate) struct Checks {
     /// Bytes of requests that begin where the upstream had acknowledged more.
     pub(crate) repeated: u64,
     longest_drain: u32,
+    /// Blocks beyond the guarantees that each class held last.
+    held: [u16; CLASSES],
+    /// In place of the core's own, where a test says so.
+    pub(crate) budgets: Option<[u16; CLASSES]>,
 }
+
+const CLASSES: usize = Class::ALL.len();
 
 /// A promise that was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +53,13 @@ impl Checks {
             timeouts: (Instant::ZERO, 0),
             switches: 0,
             recent: VecDeque::new(),
+            switched: Vec::new(),
             switches_an_hour: usize::MAX,
             probes: vec![0; links],
             repeated: 0,
             longest_drain: 0,
+            held: [0; CLASSES],
+            budgets: None,
         }
     }
 
@@ -108,6 +119,22 @@ impl Checks {
         }
     }
 
+    /// No class takes beyond its budget. What comes along with an upload that changes its link may be more.
+    pub(crate) fn on_pool(&mut self, now: Instant, core: &Core) {
+        let usage = Class::ALL.map(|class| core.pool().usage(class));
+        let held = usage.map(|(held, _)| held);
+        let before = core::mem::replace(&mut self.held, held);
+        if held.iter().zip(before).any(|(held, before)| *held < before) {
+            return;
+        }
+        for (place, class) in Class::ALL.into_iter().enumerate() {
+            let budget = self.budgets.map_or(usage[place].1, |budgets| budgets[place]);
+            if held[place] > before[place].max(budget) {
+                self.fail(now, format!("{class:?} took beyond its budget of {budget} blocks"));
+            }
+        }
+    }
+
     /// No more switches an hour than that.
     pub(crate) fn on_settled(&mut self, now: Instant, core: &Core) {
         let total = core.totals().switches;
@@ -116,6 +143,8 @@ impl Checks {
         }
         let news = total - core::mem::replace(&mut self.switches, total);
         self.recent.extend((0..news).map(|_| now));
+        let older = core.switches().count().saturating_sub(news as usize);
+        self.switched.extend(core.switches().skip(older).map(|record| (now, record.switch)));
         while self.recent.front().is_some_and(|at| now.saturating_since(*at) > HOUR) {
             self.recent.pop_front();
         }

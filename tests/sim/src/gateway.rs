@@ -5,6 +5,8 @@ mod ingest;
 mod lane;
 mod offsets;
 mod probe;
+#[cfg(test)]
+mod sabotage;
 mod sampler;
 
 pub use ingest::{Arrival, End as UploadEnd};
@@ -16,7 +18,7 @@ use crate::log::Log;
 use crate::packet::{ConnId, Side};
 use baton_core::{
     Action, Agent, Attempt, BLOCK_SIZE, Event, Failure, Instant, LinkId, Observation, Outcome,
-    Policy, UploadId, Verdict,
+    Policy, Signal, UploadId, Verdict,
 };
 use core::ops::Range;
 use ingest::Client;
@@ -190,10 +192,25 @@ impl Gateway {
             self.observe(net, link, Observation::Appeared(spec));
             let (carrier, address, route) = (facts.carrier, facts.address, facts.route);
             self.observe(net, link, Observation::Facts { carrier, address, route });
+            if moved {
+                self.observe(net, link, Observation::Moved);
+            }
         } else {
             self.observe(net, link, Observation::Vanished);
         }
         self.has_room = true;
+        self.work(net);
+    }
+
+    /// A link's radio says how it is.
+    pub(crate) fn on_signal(&mut self, net: &mut Net, link: usize, signal: Signal) {
+        self.observe(net, link, Observation::Signal(signal));
+        self.work(net);
+    }
+
+    /// A link is in a foreign network, or no longer.
+    pub(crate) fn on_roaming(&mut self, net: &mut Net, link: usize, is_abroad: bool) {
+        self.observe(net, link, Observation::Roaming(is_abroad));
         self.work(net);
     }
 

@@ -24,6 +24,7 @@ mod packet;
 mod policy;
 mod queue;
 mod random;
+mod recorded;
 pub mod report;
 mod rivals;
 mod scenario;
@@ -34,14 +35,18 @@ mod traces;
 mod verdict;
 mod world;
 
-pub use ablation::{Cost, VARIATIONS, Variation};
-pub use calibration::{LAB, LAB_MPTCP, Measured, TOLERANCE, gaps, mptcp_gaps};
+pub use ablation::{Cost, Spread, VARIATIONS, Variation};
+pub use calibration::{
+    LAB, LAB_MPTCP, Measured, MeasuredRange, RANGES_MPTCP, TOLERANCE, gaps, mptcp_gaps,
+    mptcp_gaps_in,
+};
 pub use checks::Broken;
-pub use compare::{Row, baton, compare, pairs};
+pub use compare::{Row, baton, compare, foresight, pairs};
 pub use gateway::{Arrival, UploadEnd};
 pub use link::{Facts, LinkPlan};
 pub use policy::{defaults, spec};
 pub use random::random;
+pub use recorded::{Outlook, Radio, judge, with_foresight, with_radio};
 pub use rivals::{Mptcp, Primary, mwan3, oracle, plain};
 pub use scenario::{Change, LAN_BPS, Scenario, Step, Way};
 pub use suite::{Case, suite};

@@ -29,7 +29,11 @@ enum Command {
     /// The model's gaps beside the lab's.
     Calibrate,
     /// What each mechanism earns.
-    Ablate,
+    Ablate {
+        /// Seeds, each of every scenario and every pair of traces.
+        #[arg(long, default_value_t = 20)]
+        runs: u64,
+    },
 }
 
 /// `--full`
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
     let traces = options.traces.as_deref();
     let is_good = match (options.command, options.seed) {
         (Some(Command::Calibrate), _) => report::calibrate(),
-        (Some(Command::Ablate), _) => report::ablate(traces),
+        (Some(Command::Ablate { runs }), _) => report::ablate(traces, runs),
         (None, Some(seed)) => report::replay(seed),
         (None, None) => {
             let seeds = if options.full { FULL } else { options.seeds };

@@ -232,10 +232,15 @@ impl<A> Net<A> {
         let Some(conn) = self.conns.get_mut(&id) else { return };
         conn.armed[side.index()] = None;
         let Some(end) = conn.end(side) else { return };
+        let could = end.sender.unsent() < NOTSENT_LOWAT;
         if let Some(kind) = end.handle_timeout(now) {
             self.send(id, side, kind);
         }
         self.flush(id, side);
+        // A probe may carry what was not sent yet.
+        if !could && self.is_writable(id, side) {
+            self.notice(id, side);
+        }
     }
 
     /// Sends what may leave, and has its timer right.

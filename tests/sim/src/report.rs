@@ -1,9 +1,11 @@
 //! Tables, and whether the aims are met.
 
-use crate::ablation::VARIATIONS;
-use crate::calibration::{self, LAB, LAB_MPTCP, TOLERANCE};
-use crate::compare::{Row, compare, pairs};
+use crate::ablation::{Spread, VARIATIONS};
+use crate::calibration::{self, LAB, LAB_MPTCP, RANGES_MPTCP, TOLERANCE};
+use crate::compare::{Row, compare, foresight, pairs};
 use crate::random::random;
+use crate::recorded::{Outlook, Radio, judge, with_foresight, with_radio};
+use crate::scenario::Scenario;
 use crate::suite::suite;
 use crate::traces::Capacity;
 use crate::verdict::{sweep, trouble};
@@ -23,6 +25,9 @@ pub fn everything(seeds: u64, traces: Option<&Path>) -> bool {
     let (swept, troubles, rate) = chance(seeds);
     let idle = idle_rate();
     let compared = traces.map(|folder| pairs_table(&read(folder)));
+    if let Some(folder) = traces {
+        foresee(&read(folder), &read_radios(folder));
+    }
     let mut missed: Vec<&str> = Vec::new();
     let mut aim = |is_met: bool, what| {
         if !is_met {
@@ -77,27 +82,94 @@ pub fn calibrate() -> bool {
     for (rtt, lab) in LAB_MPTCP {
         row("MPTCP, hole", rtt, lab, &calibration::mptcp_gaps(rtt));
     }
+    for range in &RANGES_MPTCP {
+        let gaps = calibration::mptcp_gaps_in(range);
+        let (least, most) = (gaps[0], gaps[gaps.len() - 1]);
+        let median = gaps[gaps.len() / 2];
+        let is_within = median >= range.least_ms * (1.0 - TOLERANCE)
+            && median <= range.most_ms * (1.0 + TOLERANCE);
+        is_good &= is_within;
+        println!(
+            "MPTCP, elsewhere: RTT {}, lab {:.0} to {:.0}, model {least:.0} to {most:.0}, median {median:.0}{}",
+            range.rtt_ms,
+            range.least_ms,
+            range.most_ms,
+            if is_within { "" } else { ": OFF" }
+        );
+    }
     is_good
 }
 
-/// What each mechanism earns.
-pub fn ablate(traces: Option<&Path>) -> bool {
+/// Prediction beside none, over every pair of capacities and every radio that speaks.
+fn foresee(pairs_of: &[Capacity], radios: &[Radio]) {
+    println!(
+        "{:<46} {:>8} {:>8} {:>7} {:>7} {:>5} {:>5} {:>10}",
+        "with foresight, and without", "s", "s", "gaps s", "gaps s", "sw", "sw", "predicted"
+    );
+    let row = |name: &str, [with, without]: [Outlook; 2]| {
+        let time = |took: Option<f64>| took.map_or("never".to_owned(), |s| format!("{s:.1}"));
+        println!(
+            "{name:<46} {:>8} {:>8} {:>7.1} {:>7.1} {:>5} {:>5} {:>4}, {} wrong",
+            time(with.took),
+            time(without.took),
+            with.gaps_s,
+            without.gaps_s,
+            with.switches,
+            without.switches,
+            with.predicted,
+            with.wrong
+        );
+    };
+    for (first, second) in pairs(pairs_of) {
+        let name = format!("{} + {}", short(&first.name), short(&second.name));
+        row(&name, [true, false].map(|predicts| foresight(first, second, predicts, 1)));
+    }
+    for case in suite() {
+        let outlook = |predicts| {
+            let policy = with_foresight(predicts);
+            judge(&Scenario { policy, ..case.scenario.clone() }.run(), &[])
+        };
+        let [with, without] = [true, false].map(outlook);
+        if with.predicted > 0 {
+            row(&case.scenario.name, [with, without]);
+        }
+    }
+    for radio in radios {
+        let name = format!("{} + lte", radio.capacity.name);
+        row(&name, [true, false].map(|predicts| with_radio(radio, predicts, 1)));
+    }
+}
+
+/// What each mechanism earns: means over seeds, with the deviation of a single one.
+pub fn ablate(traces: Option<&Path>, seeds: u64) -> bool {
     let traces = traces.map(read).unwrap_or_default();
     println!(
-        "{:<24} {:>8} {:>8} {:>8} {:>9} {:>7} {:>7}",
-        "", "uploads", "unstored", "switches", "resent", "gaps", "ratio"
+        "{:<24} {:>14} {:>9} {:>11} {:>13} {:>12} {:>15}",
+        "without", "uploads, s", "unstored", "switches", "resent, KB", "gaps, s", "to the oracle"
     );
     for variation in VARIATIONS {
-        let cost = variation.cost(&traces, 1);
+        let costs = variation.costs(&traces, seeds);
+        let spread = |value| Spread::of(&costs, value);
+        let [time, unstored, switches, resent, gaps, ratio] = [
+            spread(|cost| cost.scenarios_s),
+            spread(|cost| cost.unstored),
+            spread(|cost| cost.switches),
+            spread(|cost| cost.resent_kb),
+            spread(|cost| cost.gaps_s),
+            spread(|cost| cost.ratio),
+        ];
+        let shown = |spread: Spread, digits| {
+            format!("{:.digits$} ±{:.digits$}", spread.mean, spread.deviation)
+        };
         println!(
-            "{:<24} {:>6.0} s {:>8} {:>8} {:>6} KB {:>5.1} s {:>7}",
+            "{:<24} {:>14} {:>9.2} {:>11} {:>13} {:>12} {:>15}",
             variation.name,
-            cost.scenarios_s,
-            cost.unstored,
-            cost.switches,
-            cost.resent_bytes / 1024,
-            cost.gaps_s,
-            cost.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
+            shown(time, 1),
+            unstored.mean,
+            shown(switches, 1),
+            shown(resent, 0),
+            shown(gaps, 1),
+            if traces.is_empty() { "-".to_owned() } else { shown(ratio, 3) },
         );
     }
     true
@@ -146,6 +218,11 @@ fn idle_rate() -> f64 {
 
 fn read(folder: &Path) -> Vec<Capacity> {
     let found = Capacity::read_all(folder);
+    found.unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+}
+
+fn read_radios(folder: &Path) -> Vec<Radio> {
+    let found = Radio::read_all(folder);
     found.unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 

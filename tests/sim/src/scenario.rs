@@ -3,7 +3,7 @@
 use crate::gateway::Arrival;
 use crate::link::{Facts, LinkPlan};
 use crate::world::{Run, World};
-use baton_core::{Duration, Policy};
+use baton_core::{Duration, Policy, Signal};
 use baton_lab::{Bursts, Rate, Shape};
 
 /// A run to be made.
@@ -40,6 +40,10 @@ pub enum Step {
     Portal(usize, bool),
     /// It is attached to another network, with another address.
     Roam(usize),
+    /// Its radio says how it is.
+    Signal(usize, Signal),
+    /// It is in a foreign network, or home again.
+    Abroad(usize, bool),
     /// The operator wants a link.
     Override(Option<usize>),
 }
@@ -89,11 +93,12 @@ impl Step {
     /// For the log, where the log does not tell it anyway.
     pub(crate) fn describe(&self) -> Option<String> {
         match self {
-            Self::Upload(_) | Self::Facts(..) => None,
+            Self::Upload(_) | Self::Facts(..) | Self::Signal(..) => None,
             Self::Shape(link, way, change) => Some(format!("link {link} {way:?}: {change:?}")),
             Self::Stall(link, lasts) => Some(format!("link {link} stalls for {lasts:?}")),
             Self::Portal(link, on) => Some(format!("link {link} portal: {on}")),
             Self::Roam(link) => Some(format!("link {link} roams")),
+            Self::Abroad(link, on) => Some(format!("link {link} abroad: {on}")),
             Self::Override(link) => Some(format!("override {link:?}")),
         }
     }

@@ -324,6 +324,14 @@ impl Server {
     }
 }
 
+#[cfg(test)]
+impl Server {
+    /// Loses what it has.
+    pub(crate) fn forget(&mut self) {
+        self.uploads.iter_mut().for_each(|upload| upload.fence = Fence::new(0));
+    }
+}
+
 const FORBIDDEN: Outcome<'static> = Outcome::Failed { status: 400, retry_after_s: None };
 
 fn number(location: &str) -> Option<usize> {

@@ -57,7 +57,7 @@ fn radio() -> Shape {
     }
 }
 
-fn files(folder: &Path) -> io::Result<Vec<(String, String)>> {
+pub(crate) fn files(folder: &Path) -> io::Result<Vec<(String, String)>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -7,7 +7,7 @@ use crate::net::{Net, Step as NetStep};
 use crate::packet::Side;
 use crate::scenario::{Scenario, Step, Way};
 use crate::server::Server;
-use baton_core::{Duration, Instant, Totals, Verdict};
+use baton_core::{Duration, Instant, Switch, Totals, Verdict};
 
 /// Everything of one run.
 pub(crate) struct World {
@@ -29,6 +29,8 @@ pub struct Run {
     pub ends: Vec<Option<UploadEnd>>,
     /// The core's sums.
     pub totals: Totals,
+    /// Changes of the active link, the first choice among them.
+    pub switches: Vec<(Instant, Switch)>,
     /// Bytes stored upstream: when, over which link, how many.
     pub stored: Vec<(Instant, usize, u64)>,
     /// Probes by link.
@@ -82,6 +84,7 @@ impl World {
             broken: gateway.checks.broken().cloned(),
             ends: gateway.ends(),
             totals: gateway.core.totals(),
+            switches: gateway.checks.switched.clone(),
             stored: server.stored,
             probes: gateway.checks.probes.clone(),
             repeated: gateway.checks.repeated,
@@ -143,6 +146,8 @@ impl World {
                 let net = &mut self.net;
                 self.gateway.on_facts(net, link, true);
             }
+            Step::Signal(link, signal) => self.gateway.on_signal(&mut self.net, link, signal),
+            Step::Abroad(link, on) => self.gateway.on_roaming(&mut self.net, link, on),
             Step::Override(link) => self.gateway.on_override(&mut self.net, link),
         }
     }
@@ -163,6 +168,7 @@ impl World {
                 .checks
                 .fail(now, format!("the pool gave {held} blocks, held are {driver}"));
         }
+        self.gateway.checks.on_pool(self.net.now, &self.gateway.core);
     }
 
     /// What is looked at with each sample.
@@ -200,14 +206,21 @@ impl Way {
 impl Run {
     /// The longest time in which no byte was stored while an upload was under way.
     pub fn longest_gap(&self) -> Duration {
-        let gap = |end: &UploadEnd| {
-            let within = |at: &Instant| end.begun <= *at && *at <= end.ended;
-            let stored = self.stored.iter().map(|(at, ..)| *at).filter(within);
-            let times: Vec<Instant> = [end.begun].into_iter().chain(stored).collect();
-            let gaps = times.windows(2).map(|pair| pair[1].saturating_since(pair[0]));
-            gaps.max().unwrap_or_default()
-        };
-        self.ends.iter().flatten().map(gap).max().unwrap_or_default()
+        let longest = |upload| self.gaps(upload).max().unwrap_or_default();
+        (0..self.ends.len()).map(longest).max().unwrap_or_default()
+    }
+
+    /// The times in which no byte was stored while that upload was under way.
+    pub(crate) fn gaps(&self, upload: usize) -> impl Iterator<Item = Duration> {
+        let times: Vec<Instant> = self.ends[upload]
+            .iter()
+            .flat_map(|end| {
+                let within = |at: &Instant| end.begun <= *at && *at <= end.ended;
+                let stored = self.stored.iter().map(|(at, ..)| *at).filter(within);
+                [end.begun].into_iter().chain(stored).collect::<Vec<_>>()
+            })
+            .collect();
+        (1..times.len()).map(move |next| times[next].saturating_since(times[next - 1]))
     }
 
     /// Whether every upload was.
@@ -221,3 +234,6 @@ impl Run {
         (end.verdict == Verdict::Stored).then(|| end.ended.saturating_since(end.begun))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
 //! Linux' MPTCP with its default scheduler: one subflow a link, all but the first of them backups.
 //!
-//! Modelled is what decides over a failover. Data goes to the subflow that is no backup as long as it does
-//! not count as stale. A timer at the level of the connection, as long as the subflow's own next timeout
-//! at the last push, counts the periods in which the subflow heard nothing; what is oldest is sent again over
-//! a backup from the third on ([`QUIET`]), and all of it once the subflow is stale.
+//! Modelled is what decides over a failover, by the kernel's `net/mptcp`. Data goes to the subflow that is no
+//! backup as long as it does not count as stale. A timer at the level of the connection, as long as the
+//! subflow's own next timeout at the last push, counts the periods in which the subflow heard nothing;
+//! what is oldest is sent again over an idle backup from the second on ([`QUIET`]), and all of it once the subflow is
+//! stale. What arrives on any subflow acknowledges all that the connection has in order.
 
 use crate::link::LinkPlan;
 use crate::net::{Net, Step};
@@ -20,7 +21,8 @@ pub struct Mptcp {
     total: u64,
     /// Bytes that were given to some subflow.
     next: u64,
-    acked: Ranges,
+    /// What the receiver is known to have in order.
+    acked: u64,
     stored: Ranges,
     /// Timer of the connection: how long, and when.
     period: Duration,
@@ -41,6 +43,9 @@ struct Subflow {
     /// Which bytes of the transfer are which of the subflow: where they begin, and how many.
     map: VecDeque<(u64, u64)>,
     unread: VecDeque<(u64, u64)>,
+    /// Bytes of the subflow that its receiver had, and how far the transfer was in order there then.
+    reports: VecDeque<(u64, u64)>,
+    received: u64,
     acked: u64,
     quiet: u32,
     heard: Option<Instant>,
@@ -61,17 +66,17 @@ struct Ranges {
     beyond: Vec<(u64, u64)>,
 }
 
-/// Periods without a sign of life after which data is repeated over a backup. Two by the kernel's source; one
-/// more passes before it notices, as measured (see the calibration).
-const QUIET: u32 = 3;
+/// Periods without a sign of life after which data is repeated over a backup: `mptcp_subflow_get_retrans`
+/// wants more than one.
+const QUIET: u32 = 2;
 
-/// And after which the subflow counts as stale (`net.mptcp.stale_loss_cnt`).
+/// And after which the subflow counts as stale: more than `net.mptcp.stale_loss_cnt`, which is 4.
 const STALE: u32 = 5;
 
 /// The most that is repeated at once.
 const FRAGMENT: u64 = 32 * 1024;
 
-/// Before a subflow has a timeout of its own.
+/// Where no subflow that is heard has a timeout of its own: TCP_RTO_MIN.
 const PERIOD: Duration = Duration::from_millis(200);
 
 /// What a subflow takes before it has sent it.
@@ -89,7 +94,7 @@ impl Mptcp {
             subflows: Vec::new(),
             total: bytes,
             next: 0,
-            acked: Ranges::default(),
+            acked: 0,
             stored: Ranges::default(),
             period: PERIOD,
             due: None,
@@ -148,6 +153,7 @@ impl Mptcp {
         let mut buffer = [0; 1 << 16];
         while let count @ 1.. = self.net.read(id, Side::Server, &mut buffer) {
             let mut count = count as u64;
+            self.subflows[link].received += count;
             while count > 0 {
                 let Some((start, len)) = self.subflows[link].unread.pop_front() else { return };
                 let part = len.min(count);
@@ -161,12 +167,14 @@ impl Mptcp {
                 }
                 count -= part;
             }
+            let report = (self.subflows[link].received, self.stored.end);
+            self.subflows[link].reports.push_back(report);
         }
     }
 
     /// What the subflows' own acknowledgements say; whether they say anything new.
     fn collect(&mut self) -> bool {
-        let (before, mut has_news) = (self.acked.end, false);
+        let (before, mut has_news) = (self.acked, false);
         for subflow in &mut self.subflows {
             let Some(end) = self.net.end(subflow.conn, Side::Client) else { continue };
             let mut news = end.sender.acked - subflow.acked;
@@ -178,29 +186,37 @@ impl Mptcp {
                 if part < len {
                     subflow.map.push_front((start + part, len - part));
                 }
-                self.acked.add(start, start + part);
                 news -= part;
+            }
+            while let Some((received, stored)) = subflow.reports.front().copied()
+                && received <= subflow.acked
+            {
+                self.acked = self.acked.max(stored);
+                subflow.reports.pop_front();
             }
             if subflow.is_stale && subflow.map.is_empty() {
                 (subflow.is_stale, subflow.quiet) = (false, 0);
             }
         }
-        if self.acked.end > before {
+        if self.acked > before {
             self.due = None;
         }
-        if self.due.is_none() && self.acked.end < self.next {
+        if self.due.is_none() && self.acked < self.next {
             self.arm();
         }
         has_news
     }
 
     fn arm(&mut self) {
-        let at = self.net.now + self.period;
+        let at = expiry(self.net.now, self.period);
         self.due = Some(at);
         self.net.wake(at, App::Timer);
     }
 
     fn push(&mut self) {
+        if self.next < self.total {
+            self.set_period();
+        }
         let Some(chosen) = self.choose() else { return };
         while self.next < self.total
             && self.net.is_writable(self.subflows[chosen].conn, Side::Client)
@@ -208,12 +224,22 @@ impl Mptcp {
             let len = PIECE.min(self.total - self.next);
             self.send(chosen, self.next, len);
             self.next += len;
-            let now = self.net.now;
-            let deadline =
-                |subflow: &Subflow| self.net.end(subflow.conn, Side::Client)?.sender.deadline();
-            let pending = self.subflows.iter().filter_map(deadline).max();
-            self.period = pending.map_or(PERIOD, |at| at.saturating_since(now));
+            self.set_period();
         }
+    }
+
+    /// As long as the next timeout of any subflow that is heard.
+    fn set_period(&mut self) {
+        let deadline = |subflow: &Subflow| {
+            self.net
+                .end(subflow.conn, Side::Client)?
+                .sender
+                .deadline()
+                .filter(|_| subflow.quiet == 0)
+        };
+        let latest = self.subflows.iter().filter_map(deadline).max();
+        let pending = latest.map(|at| at.saturating_since(self.net.now));
+        self.period = pending.filter(|left| !left.is_zero()).unwrap_or(PERIOD);
     }
 
     fn choose(&self) -> Option<usize> {
@@ -239,7 +265,12 @@ impl Mptcp {
             return;
         };
         let heard = self.net.end(first.conn, Side::Client).and_then(|end| end.sender.heard);
-        first.quiet = if first.heard == heard { first.quiet + 1 } else { 1 };
+        // `mptcp_pm_subflow_chk_stale`
+        first.quiet = match first.quiet {
+            0 => 1,
+            quiet if first.heard == heard => quiet + 1,
+            _ => 0,
+        };
         first.heard = heard;
         let quiet = first.quiet;
         let backup = (1..self.subflows.len())
@@ -256,7 +287,7 @@ impl Mptcp {
     }
 
     fn repeat(&mut self, link: usize, most: u64) {
-        let (mut start, end) = (self.acked.end, self.next.min(self.acked.end.saturating_add(most)));
+        let (mut start, end) = (self.acked, self.next.min(self.acked.saturating_add(most)));
         while start < end {
             let len = FRAGMENT.min(end - start);
             self.send(link, start, len);
@@ -265,12 +296,29 @@ impl Mptcp {
     }
 }
 
+/// When a timer of the kernel fires: its wheel (`kernel/time/timer.c`) rounds up to a tick, or to eight or
+/// sixty-four of them where it is due in more than sixty-three or five hundred.
+fn expiry(now: Instant, period: Duration) -> Instant {
+    let tick = TICK.as_micros() as u64;
+    let grain = match period.as_micros() as u64 / tick {
+        0..63 => tick,
+        63..504 => 8 * tick,
+        _ => 64 * tick,
+    };
+    Instant::from_micros(((now + period).as_micros() / grain + 1) * grain)
+}
+
+/// CONFIG_HZ=250, as the lab's kernel and Debian's have it.
+const TICK: Duration = Duration::from_millis(4);
+
 impl Subflow {
     fn new(conn: ConnId) -> Self {
         Self {
             conn,
             map: VecDeque::new(),
             unread: VecDeque::new(),
+            reports: VecDeque::new(),
+            received: 0,
             acked: 0,
             quiet: 0,
             heard: None,
