@@ -46,6 +46,7 @@ pub mod json;
 mod link;
 mod links;
 mod loss;
+pub mod modem;
 mod monitor;
 mod policy;
 mod pool;

@@ -11,6 +11,7 @@ mod fields;
 mod forms;
 mod http;
 mod kernel;
+mod modem;
 mod pieces;
 mod servers;
 mod uploads;
@@ -52,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "netlink", run: kernel::netlink },
     Target { name: "tcp_info", run: kernel::tcp_info },
     Target { name: "dns", run: kernel::dns },
+    Target { name: "modem", run: modem::dialogue },
     Target { name: "upload_info", run: disk::upload_info },
     Target { name: "session", run: disk::session },
     Target { name: "ledger", run: disk::ledger },
