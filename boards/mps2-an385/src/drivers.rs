@@ -5,4 +5,7 @@ pub(crate) mod executor;
 pub(crate) mod interrupts;
 pub(crate) mod lan9118;
 mod mmio;
+pub(crate) mod nor;
+pub(crate) mod power;
+pub(crate) mod stack;
 pub(crate) mod uart;

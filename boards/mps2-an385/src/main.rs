@@ -1,47 +1,137 @@
-//! Firmware for Arm's MPS2 board with a Cortex-M3 (AN385).
+//! Firmware for Arm's MPS2 board with a Cortex-M3 (AN385): wiring and nothing else.
 #![no_std]
 #![no_main]
 
+mod cellular;
+mod courier;
 mod drivers;
+mod figures;
+mod hub;
+mod lane;
+mod links;
+mod probe;
+mod settings;
 
-use defmt::info;
+use baton_core::modem::Modem;
+use baton_core::{LinkId, LinkSpec};
+use baton_mps2_an385::journal::Journal;
+use cellular::Cellular;
+use defmt::{info, unwrap};
 use defmt_semihosting as _;
+use drivers::{clock, executor, interrupts, lan9118, lan9118::Lan9118, nor, power, uart};
 use embassy_executor::Spawner;
-use embassy_net::{Config, Runner, Stack, StackResources};
-use embassy_time::{Duration, Timer};
+use embassy_net::{Config, Runner, StackResources};
+use hub::{ETHERNET, Hub, MODEM, Port};
+use settings::{CONTENT_TYPE, FOLDER, Settings};
 use static_cell::StaticCell;
+
+/// Sockets of a link's stack: a lane's, a prober's, DHCP's.
+const SOCKETS: usize = 3;
+
+static HUB: StaticCell<Hub> = StaticCell::new();
+static PPP: StaticCell<embassy_net_ppp::State<2, 2>> = StaticCell::new();
+static STACKS: [StaticCell<StackResources<SOCKETS>>; 2] = [const { StaticCell::new() }; 2];
+static LANES: [StaticCell<lane::Buffers>; 2] = [const { StaticCell::new() }; 2];
+static PROBES: [StaticCell<probe::Buffers>; 2] = [const { StaticCell::new() }; 2];
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    figures::paint();
+    clock::start();
+    let devices = (lan9118::start(), uart::start(), power::start(), nor::start());
+    interrupts::enable();
+    executor::run(|spawner| start(spawner, devices))
+}
+
+fn start(
+    spawner: Spawner,
+    (ethernet, uart, supply, flash): (Option<Lan9118>, uart::Uart, power::Power, nor::Nor),
+) {
+    info!("starts");
+    let settings = Settings::read();
+    let ethernet = unwrap!(ethernet, "the board has an Ethernet controller");
+    // The board has no source of randomness: units differ by their address, starts by their number.
+    let seed = ethernet.seed();
+    let journal = Journal::recover(flash, FOLDER, CONTENT_TYPE, seed);
+    let journal = unwrap!(journal.map_err(|_| "the flash can't be read"));
+
+    let resources = STACKS[0].init(StackResources::new());
+    let dhcp = Config::dhcpv4(Default::default());
+    let (wired, runner) = embassy_net::new(ethernet, dhcp, resources, seed);
+    spawner.spawn(unwrap!(run_ethernet(runner)));
+
+    let (device, ppp) = embassy_net_ppp::new(PPP.init(embassy_net_ppp::State::new()));
+    let resources = STACKS[1].init(StackResources::new());
+    let (cellular, runner) = embassy_net::new(device, Config::default(), resources, seed + 1);
+    spawner.spawn(unwrap!(run_ppp(runner)));
+
+    let hub = HUB.init(Hub::new(settings, [wired, cellular].map(Port::new), journal, seed));
+    spawner.spawn(unwrap!(run_timers(hub)));
+    for (link, spec) in [(ETHERNET, settings::ETHERNET), (MODEM, settings::MODEM)] {
+        let place = usize::from(link.0);
+        spawner.spawn(unwrap!(run_lane(hub, link, LANES[place].init(lane::Buffers::new()))));
+        spawner.spawn(unwrap!(run_probe(hub, link, PROBES[place].init(probe::Buffers::new()))));
+        spawner.spawn(unwrap!(run_link(hub, link, spec)));
+    }
+    let modem = Modem::new(settings::modem(), seed);
+    spawner.spawn(unwrap!(run_modem(Cellular { hub, modem, uart, supply, ppp })));
+    spawner.spawn(unwrap!(run_sensor(hub)));
+    spawner.spawn(unwrap!(run_courier(hub)));
+}
+
+#[embassy_executor::task]
+async fn run_ethernet(mut runner: Runner<'static, Lan9118>) {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn run_ppp(mut runner: Runner<'static, embassy_net_ppp::Device<'static>>) {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn run_timers(hub: &'static Hub) {
+    hub.run_timers().await
+}
+
+#[embassy_executor::task(pool_size = 2)]
+async fn run_lane(hub: &'static Hub, link: LinkId, buffers: &'static mut lane::Buffers) {
+    lane::run(hub, link, buffers).await
+}
+
+#[embassy_executor::task(pool_size = 2)]
+async fn run_probe(hub: &'static Hub, link: LinkId, buffers: &'static mut probe::Buffers) {
+    probe::run(hub, link, buffers).await
+}
+
+#[embassy_executor::task(pool_size = 2)]
+async fn run_link(hub: &'static Hub, link: LinkId, spec: LinkSpec) {
+    links::watch(hub, link, spec).await
+}
+
+#[embassy_executor::task]
+async fn run_modem(mut cellular: Cellular) {
+    cellular.run().await
+}
+
+#[embassy_executor::task]
+async fn run_sensor(hub: &'static Hub) {
+    courier::sample(hub).await
+}
+
+#[embassy_executor::task]
+async fn run_courier(hub: &'static Hub) {
+    courier::deliver(hub, |delivered| {
+        if delivered == hub.settings.logs {
+            figures::show();
+            semihosting::process::exit(0)
+        }
+    })
+    .await
+}
 
 #[panic_handler]
 fn panic(panic: &core::panic::PanicInfo<'_>) -> ! {
     defmt::error!("{}", defmt::Display2Format(panic));
     semihosting::process::exit(101)
-}
-
-#[cortex_m_rt::entry]
-fn main() -> ! {
-    drivers::clock::start();
-    let device = drivers::lan9118::start().unwrap();
-    drivers::interrupts::enable();
-    drivers::executor::run(|spawner| spawner.spawn(start(spawner, device).unwrap()))
-}
-
-#[embassy_executor::task]
-async fn start(spawner: Spawner, device: drivers::lan9118::Lan9118) {
-    info!("boots");
-    static RES: StaticCell<StackResources<4>> = StaticCell::new();
-    let (stack, runner) =
-        embassy_net::new(device, Config::dhcpv4(Default::default()), RES.init(StackResources::new()), 1);
-    spawner.spawn(run_net(runner).unwrap());
-    info!("waits");
-    stack.wait_config_up().await;
-    info!("address {}", defmt::Debug2Format(&stack.config_v4()));
-    loop {
-        Timer::after(Duration::from_secs(1)).await;
-        info!("tick {}", embassy_time::Instant::now().as_millis());
-    }
-}
-
-#[embassy_executor::task]
-async fn run_net(mut runner: Runner<'static, drivers::lan9118::Lan9118>) {
-    runner.run().await
 }

@@ -2,7 +2,7 @@
 
 use crate::pieces::however_cut;
 use baton_core::{
-    Duration, Instant,
+    Duration, Instant, StateKind as LinkState,
     modem::{
         Action, Apn, Command, Config, Event, Hangup, Line, Modem, Pin, Power, StateKind, Text,
     },
@@ -81,7 +81,7 @@ impl Talk {
             }
             None => {
                 assert_eq!(self.modem.state(), StateKind::Online);
-                self.modem.handle_event(self.now, Event::Failed);
+                self.modem.handle_event(self.now, Event::Link(LinkState::Failed));
             }
         }
         self.act();

@@ -43,8 +43,9 @@ pub enum Event {
     /// The modem has left data mode ([`super::Hangup`], or its carrier line), or PPP was ended by its
     /// peer.
     HungUp,
-    /// The link was given up: data goes out and nothing comes back.
-    Failed,
+    /// What is believed of the link over it, when that changes: packets may come to nothing although
+    /// the modem says that all is well.
+    Link(crate::StateKind),
     /// PPP has let go of the line.
     Stopped,
 }
@@ -85,6 +86,8 @@ pub enum Wake {
     Network,
     /// The session counts as stable.
     Stable,
+    /// The link should have been heard again.
+    Doubt,
     /// PPP should have let go by now.
     Stop,
     /// The SIM is asked again.
@@ -151,6 +154,8 @@ enum State {
     },
     Online {
         since: Instant,
+        /// Since when nothing comes back.
+        doubted: Option<Instant>,
     },
     Stopping {
         fault: Fault,
@@ -216,11 +221,11 @@ impl Modem {
                 if let State::Negotiating { deadline: Some(_) } = self.state {
                     self.status.sessions += 1;
                     self.status.fault = None;
-                    self.state = State::Online { since: now };
+                    self.state = State::Online { since: now, doubted: None };
                 }
             }
             Event::HungUp => self.end_session(Fault::HungUp),
-            Event::Failed => self.end_session(Fault::Failed),
+            Event::Link(state) => self.on_link(now, state),
             Event::Stopped => {
                 if let State::Stopping { fault, deadline: Some(_) } = self.state {
                     self.fail(now, fault);
@@ -245,6 +250,9 @@ impl Modem {
                 }
             },
             State::Negotiating { .. } => self.end_session(Fault::NoNetwork),
+            State::Online { doubted: Some(since), .. } if now >= since + DOUBT => {
+                self.end_session(Fault::Failed);
+            }
             State::Online { .. } => self.ladder.reset(),
             State::Stopping { fault, .. } => self.fail(now, fault),
             State::Blocked { .. } => self.talk(Step::Sim { until: now + SIM_PATIENCE }),
@@ -260,8 +268,10 @@ impl Modem {
             }
             State::Pausing { until, .. } => Some((until, Wake::Pause)),
             State::Negotiating { deadline } => deadline.map(|at| (at, Wake::Network)),
-            State::Online { since } => {
-                self.ladder.is_climbed().then_some((since + STABLE, Wake::Stable))
+            State::Online { since, doubted } => {
+                let stable = self.ladder.is_climbed().then_some((since + STABLE, Wake::Stable));
+                let doubt = doubted.map(|since| (since + DOUBT, Wake::Doubt));
+                stable.into_iter().chain(doubt).min_by_key(|(at, _)| *at)
             }
             State::Stopping { deadline, .. } => deadline.map(|at| (at, Wake::Stop)),
             State::Blocked { recheck } => Some((recheck, Wake::Recheck)),
@@ -385,6 +395,23 @@ impl Modem {
             | State::Online { .. }
             | State::Stopping { .. }
             | State::Blocked { .. } => {}
+        }
+    }
+
+    fn on_link(&mut self, now: Instant, state: crate::StateKind) {
+        use crate::StateKind as Link;
+        let State::Online { doubted, .. } = &mut self.state else { return };
+        match state {
+            Link::Failed => self.end_session(Fault::Failed),
+            Link::Suspect => {
+                doubted.get_or_insert(now);
+            }
+            Link::Absent
+            | Link::Down
+            | Link::Settling
+            | Link::Healthy
+            | Link::HoldDown
+            | Link::Suppressed => *doubted = None,
         }
     }
 
@@ -645,6 +672,11 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A session that lasts longer was not the end of the trouble by chance: what comes next is new trouble.
 const STABLE: Duration = Duration::from_secs(60);
+
+/// Where no other link delivers it can't be told whether the upstream is silent or the modem: it is dialled
+/// anew after as long as a handover between networks may take. An upstream that is down costs a call
+/// each time, ever more rarely.
+const DOUBT: Duration = Duration::from_secs(15);
 
 /// After `AT+CFUN=1,1` modems vanish from the line for about as long.
 const BOOT: Duration = Duration::from_secs(5);

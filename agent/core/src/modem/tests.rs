@@ -177,7 +177,8 @@ fn happening() -> impl Strategy<Value = Happening> {
             Event::PowerRefused,
             Event::NetworkUp,
             Event::HungUp,
-            Event::Failed,
+            Event::Link(crate::StateKind::Suspect),
+            Event::Link(crate::StateKind::Failed),
             Event::Stopped,
         ])
         .prop_map(Happening::Event),

@@ -136,6 +136,13 @@ fn write_phy(register: u32, value: u32) {
 }
 
 impl Lan9118 {
+    /// A number that differs from unit to unit, and from start to start by how long that took.
+    pub(crate) fn seed(&self) -> u64 {
+        let [a, b, c, d, e, f] = self.address;
+        let unit = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        unit.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ embassy_time_driver::now()
+    }
+
     /// Takes the next whole frame into the buffer; its length.
     fn take_frame(&mut self) -> Option<usize> {
         while LAN.read(RX_FIFO_INF) >> 16 & 0xff > 0 {

@@ -4,8 +4,9 @@
 
 use super::mmio::Registers;
 use core::convert::Infallible;
+use core::ops::Range;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_sync::pipe::{Pipe, Reader, TryReadError};
+use embassy_sync::pipe::{Pipe, TryReadError};
 use embedded_io_async::{BufRead, ErrorType, Read, Write};
 
 // SAFETY: Arm DAI 0385D table 3-2: UART 1.
@@ -36,13 +37,16 @@ static RECEIVED: Bytes = Bytes::new();
 static WAITING: Bytes = Bytes::new();
 
 /// The line. There is one.
-pub(crate) struct Uart;
+pub(crate) struct Uart {
+    held: [u8; 128],
+    unread: Range<usize>,
+}
 
 /// Starts the UART.
 pub(crate) fn start() -> Uart {
     UART.write(BAUD, DIVISOR);
     UART.write(CTRL, ALL_ON);
-    Uart
+    Uart { held: [0; 128], unread: 0..0 }
 }
 
 /// A byte came. With no room for it, it stays in the device, which then loses the next one unless the
@@ -74,16 +78,39 @@ fn send_waiting() {
     });
 }
 
+impl Uart {
+    /// Whether the next bytes are new.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unread.is_empty()
+    }
+}
+
 impl ErrorType for Uart {
     type Error = Infallible;
 }
 
 impl Read for Uart {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
-        let count = RECEIVED.read(buf).await;
-        // What had no room before has some now.
-        critical_section::with(|_| on_receive());
+        let bytes = self.fill_buf().await?;
+        let count = bytes.len().min(buf.len());
+        buf[..count].copy_from_slice(&bytes[..count]);
+        self.consume(count);
         Ok(count)
+    }
+}
+
+impl BufRead for Uart {
+    async fn fill_buf(&mut self) -> Result<&[u8], Infallible> {
+        if self.unread.is_empty() {
+            self.unread = 0..RECEIVED.read(&mut self.held).await;
+            // What had no room before has some now.
+            critical_section::with(|_| on_receive());
+        }
+        Ok(&self.held[self.unread.clone()])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.unread.start += count;
     }
 }
 

@@ -21,7 +21,7 @@ fn reached(kind: StateKind, now: Instant) -> Modem {
         StateKind::Attaching => talking(Step::Attach),
         StateKind::Dialling => talking(Step::Dial),
         StateKind::Negotiating => State::Negotiating { deadline: None },
-        StateKind::Online => State::Online { since: now },
+        StateKind::Online => State::Online { since: now, doubted: None },
         StateKind::Stopping => State::Stopping { fault: Fault::HungUp, deadline: None },
         StateKind::Pausing => State::Pausing { until, then: Next::Reset },
         StateKind::Blocked => State::Blocked { recheck: until },
@@ -54,7 +54,7 @@ fn every_event_in_every_state_leads_where_the_diagram_says() {
         Event::Heard(Reply::Booted),
         Event::NetworkUp,
         Event::HungUp,
-        Event::Failed,
+        Event::Link(crate::StateKind::Failed),
         Event::Stopped,
     ];
     #[rustfmt::skip]
@@ -68,7 +68,7 @@ fn every_event_in_every_state_leads_where_the_diagram_says() {
         [Registering, Registering, Pausing,     Pausing,     Pausing,     Pausing,     Identifying, Syncing,     Registering, Registering, Registering, Registering],
         [Attaching,   Attaching,   Dialling,    Pausing,     Pausing,     Pausing,     Identifying, Syncing,     Attaching,   Attaching,   Attaching,   Attaching],
         [Dialling,    Dialling,    Pausing,     Pausing,     Negotiating, Pausing,     Identifying, Syncing,     Dialling,    Dialling,    Dialling,    Dialling],
-        [Negotiating, Negotiating, Negotiating, Negotiating, Negotiating, Negotiating, Negotiating, Stopping,    Online,      Stopping,    Stopping,    Negotiating],
+        [Negotiating, Negotiating, Negotiating, Negotiating, Negotiating, Negotiating, Negotiating, Stopping,    Online,      Stopping,    Negotiating, Negotiating],
         [Online,      Online,      Online,      Online,      Online,      Online,      Online,      Stopping,    Online,      Stopping,    Stopping,    Online],
         [Stopping,    Stopping,    Stopping,    Stopping,    Stopping,    Stopping,    Stopping,    Stopping,    Stopping,    Stopping,    Stopping,    Pausing],
         [Pausing,     Pausing,     Pausing,     Pausing,     Pausing,     Pausing,     Pausing,     Pausing,     Pausing,     Pausing,     Pausing,     Pausing],
@@ -272,6 +272,23 @@ fn without_a_line_to_its_power_a_modem_is_reset_by_command() {
     }
     assert!(resets > 4, "{resets}");
     assert_eq!((modem.status().resets, modem.status().power_cycles), (resets, 0));
+}
+
+#[test]
+fn a_link_that_stays_silent_is_dialled_anew_and_one_that_is_heard_again_is_not() {
+    use crate::StateKind as Link;
+    for (heard_again, state) in [(false, StateKind::Stopping), (true, StateKind::Online)] {
+        let mut modem = reached(StateKind::Online, T0);
+        modem.handle_event(T0, Event::Link(Link::Suspect));
+        modem.handle_event(T0 + DOUBT / 2, Event::Link(Link::Suspect));
+        if heard_again {
+            modem.handle_event(T0 + DOUBT / 2, Event::Link(Link::Healthy));
+        }
+
+        modem.handle_timeout(T0 + DOUBT);
+
+        assert_eq!(modem.state(), state);
+    }
 }
 
 #[test]
