@@ -3,10 +3,9 @@
 use crate::hub::{Hub, Transfer};
 use crate::settings::FOLDER;
 use baton_core::{Event, Resume, UploadSpec, Verdict};
-use baton_mps2_an385::journal::{Error, Log, PIECE, WATERMARK};
+use baton_mps2_an385::journal::{Error, Log, PIECE};
 use baton_mps2_an385::sensor::{LINE, Sensor};
 use defmt::{error, info, warn};
-use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Instant, Ticker, Timer};
 use heapless::{String, Vec};
 
@@ -111,24 +110,15 @@ async fn upload(hub: &Hub, log: Log, resume: Resume) -> Verdict {
         .expect("a number of 64 bits fits");
     // What an earlier run wrote is not known: any offset within the log may be the upstream's.
     let written = if location.is_some() { log.total } else { 0 };
-    let (chain, total) = (log.chain, log.total);
-    hub.transfer.replace(Some(Transfer { id, chain, name, total, location, written }));
+    if location.is_some() {
+        info!("log {} goes on at {}", log.chain, log.acked);
+    }
+    let (chain, total, mark) = (log.chain, log.total, log.acked);
+    hub.transfer.replace(Some(Transfer { id, chain, name, total, location, written, mark }));
     hub.verdict.reset();
     hub.feed(Event::Opened { id, spec });
     hub.feed(Event::Received { id, offset: log.total });
-    let mut mark = log.acked;
-    let verdict = loop {
-        match select(hub.verdict.wait(), Timer::after(Duration::from_millis(100))).await {
-            Either::First(verdict) => break verdict,
-            Either::Second(()) => {
-                let acked = hub.core.borrow().view(id).map_or(0, |view| view.acked);
-                if acked >= mark + WATERMARK as u64 {
-                    mark = acked;
-                    note(hub, chain, acked, None);
-                }
-            }
-        }
-    };
+    let verdict = hub.verdict.wait().await;
     hub.feed(Event::Answered { id });
     hub.transfer.replace(None);
     verdict
@@ -140,4 +130,3 @@ pub(crate) fn note(hub: &Hub, chain: u64, acked: u64, location: Option<&str>) {
         warn!("the journal has no room for progress");
     }
 }
-

@@ -9,7 +9,7 @@ use baton_core::{
     Action, Agent, Attempt, Event, Failure, Instant, LinkId, Observation, Outcome, StateKind,
     UploadId, Verdict,
 };
-use baton_mps2_an385::journal::Journal;
+use baton_mps2_an385::journal::{Journal, WATERMARK};
 use baton_wire::url::Target;
 use core::cell::{Cell, RefCell};
 use defmt::{debug, info};
@@ -59,6 +59,8 @@ pub(crate) struct Transfer {
     pub(crate) location: Option<Target>,
     /// End of what was ever handed to a connection: the upstream can't hold more.
     pub(crate) written: u64,
+    /// The watermark in the journal.
+    pub(crate) mark: u64,
 }
 
 /// One link's share of the hub.
@@ -119,7 +121,12 @@ pub(crate) fn until(at: Instant) -> Timer {
 const EPOCH_US: u64 = 1_000_000;
 
 impl Hub {
-    pub(crate) fn new(settings: Settings, ports: [Port; LINKS], journal: Journal<Nor>, seed: u64) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        ports: [Port; LINKS],
+        journal: Journal<Nor>,
+        seed: u64,
+    ) -> Self {
         Self {
             settings,
             core: RefCell::new(Core::new(POLICY, seed)),
@@ -166,6 +173,20 @@ impl Hub {
                 debug!("attempt {} ended: {}", attempt.0, defmt::Debug2Format(&failure));
             }
             self.feed(Event::Attempted { id, attempt, outcome });
+            if let Outcome::Acked(_) = outcome {
+                self.move_mark(id);
+            }
+        }
+    }
+
+    /// Progress that is worth it is written down.
+    fn move_mark(&self, id: UploadId) {
+        let acked = self.core.borrow().view(id).map_or(0, |view| view.acked);
+        if let Some(transfer) = &mut *self.transfer.borrow_mut()
+            && acked >= transfer.mark + WATERMARK as u64
+        {
+            transfer.mark = acked;
+            courier::note(self, transfer.chain, acked, None);
         }
     }
 

@@ -137,7 +137,12 @@ impl<F: NorFlash> Journal<F> {
     }
 
     /// The upstream has `acked` bytes of a log for good, under that URL.
-    pub fn progress(&mut self, chain: u64, acked: u64, location: Option<&str>) -> Result<(), Error> {
+    pub fn progress(
+        &mut self,
+        chain: u64,
+        acked: u64,
+        location: Option<&str>,
+    ) -> Result<(), Error> {
         self.write(chain, &Record::Delivering { acked, location })
     }
 

@@ -55,7 +55,11 @@ pub(crate) async fn run(hub: &'static Hub, link: LinkId, buffers: &'static mut B
                 }
                 hub.observe_flight(link, false);
                 if let Err(failure) = ended {
-                    debug!("lane {}: {}", NAMES[usize::from(link.0)], defmt::Debug2Format(&failure));
+                    debug!(
+                        "lane {}: {}",
+                        NAMES[usize::from(link.0)],
+                        defmt::Debug2Format(&failure)
+                    );
                     hub.report(attempt, Outcome::Failed(failure));
                 }
             }
@@ -97,7 +101,11 @@ impl Lane<'_> {
         self.talk(attempt, &mut appends).await
     }
 
-    async fn talk(&mut self, attempt: Attempt, appends: &mut Appends<'_>) -> Result<Ended, Failure> {
+    async fn talk(
+        &mut self,
+        attempt: Attempt,
+        appends: &mut Appends<'_>,
+    ) -> Result<Ended, Failure> {
         let mut input = [0; 512];
         loop {
             appends.begin()?;
@@ -108,9 +116,8 @@ impl Lane<'_> {
             let writable = async {
                 if is_waiting { writer.wait_write_ready().await } else { pending().await }
             };
-            let look = async {
-                if is_in_flight { Timer::after(LOOK).await } else { pending().await }
-            };
+            let look =
+                async { if is_in_flight { Timer::after(LOOK).await } else { pending().await } };
             let orders = hub.port(link).orders.receive();
             match select4(orders, reader.read(&mut input), writable, look).await {
                 Either4::First((of, Order::Drop)) if of == attempt => {

@@ -4,6 +4,7 @@
 
 mod cellular;
 mod courier;
+#[expect(unsafe_code, reason = "registers, vectors, and memory that is no static")]
 mod drivers;
 mod figures;
 mod hub;
@@ -18,21 +19,26 @@ use baton_mps2_an385::journal::Journal;
 use cellular::Cellular;
 use defmt::{info, unwrap};
 use defmt_semihosting as _;
-use drivers::{clock, executor, interrupts, lan9118, lan9118::Lan9118, nor, power, uart};
+use drivers::{clock, executor, interrupts, lan9118, nor, power, uart};
 use embassy_executor::Spawner;
 use embassy_net::{Config, Runner, StackResources};
 use hub::{ETHERNET, Hub, MODEM, Port};
 use settings::{CONTENT_TYPE, FOLDER, Settings};
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 /// Sockets of a link's stack: a lane's, a prober's, DHCP's.
 const SOCKETS: usize = 3;
 
 static HUB: StaticCell<Hub> = StaticCell::new();
-static PPP: StaticCell<embassy_net_ppp::State<2, 2>> = StaticCell::new();
-static STACKS: [StaticCell<StackResources<SOCKETS>>; 2] = [const { StaticCell::new() }; 2];
-static LANES: [StaticCell<lane::Buffers>; 2] = [const { StaticCell::new() }; 2];
-static PROBES: [StaticCell<probe::Buffers>; 2] = [const { StaticCell::new() }; 2];
+// What is large is made in its place: on its way there it would be on the stack.
+static PPP: ConstStaticCell<embassy_net_ppp::State<2, 2>> =
+    ConstStaticCell::new(embassy_net_ppp::State::new());
+static STACKS: [ConstStaticCell<StackResources<SOCKETS>>; 2] =
+    [const { ConstStaticCell::new(StackResources::new()) }; 2];
+static LANES: [ConstStaticCell<lane::Buffers>; 2] =
+    [const { ConstStaticCell::new(lane::Buffers::new()) }; 2];
+static PROBES: [ConstStaticCell<probe::Buffers>; 2] =
+    [const { ConstStaticCell::new(probe::Buffers::new()) }; 2];
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -45,32 +51,37 @@ fn main() -> ! {
 
 fn start(
     spawner: Spawner,
-    (ethernet, uart, supply, flash): (Option<Lan9118>, uart::Uart, power::Power, nor::Nor),
+    (ethernet, uart, supply, flash): (Option<lan9118::Lan9118>, uart::Uart, power::Power, nor::Nor),
 ) {
     info!("starts");
     let settings = Settings::read();
+    if settings.measure {
+        figures::measure();
+        semihosting::process::exit(0)
+    }
     let ethernet = unwrap!(ethernet, "the board has an Ethernet controller");
     // The board has no source of randomness: units differ by their address, starts by their number.
     let seed = ethernet.seed();
     let journal = Journal::recover(flash, FOLDER, CONTENT_TYPE, seed);
     let journal = unwrap!(journal.map_err(|_| "the flash can't be read"));
 
-    let resources = STACKS[0].init(StackResources::new());
+    let resources = STACKS[0].take();
     let dhcp = Config::dhcpv4(Default::default());
     let (wired, runner) = embassy_net::new(ethernet, dhcp, resources, seed);
     spawner.spawn(unwrap!(run_ethernet(runner)));
 
-    let (device, ppp) = embassy_net_ppp::new(PPP.init(embassy_net_ppp::State::new()));
-    let resources = STACKS[1].init(StackResources::new());
+    let (device, ppp) = embassy_net_ppp::new(PPP.take());
+    let resources = STACKS[1].take();
     let (cellular, runner) = embassy_net::new(device, Config::default(), resources, seed + 1);
     spawner.spawn(unwrap!(run_ppp(runner)));
 
-    let hub = HUB.init(Hub::new(settings, [wired, cellular].map(Port::new), journal, seed));
+    let ports = [Port::new(wired), Port::new(cellular)];
+    let hub = HUB.init_with(|| Hub::new(settings, ports, journal, seed));
     spawner.spawn(unwrap!(run_timers(hub)));
     for (link, spec) in [(ETHERNET, settings::ETHERNET), (MODEM, settings::MODEM)] {
         let place = usize::from(link.0);
-        spawner.spawn(unwrap!(run_lane(hub, link, LANES[place].init(lane::Buffers::new()))));
-        spawner.spawn(unwrap!(run_probe(hub, link, PROBES[place].init(probe::Buffers::new()))));
+        spawner.spawn(unwrap!(run_lane(hub, link, LANES[place].take())));
+        spawner.spawn(unwrap!(run_probe(hub, link, PROBES[place].take())));
         spawner.spawn(unwrap!(run_link(hub, link, spec)));
     }
     let modem = Modem::new(settings::modem(), seed);
@@ -80,7 +91,7 @@ fn start(
 }
 
 #[embassy_executor::task]
-async fn run_ethernet(mut runner: Runner<'static, Lan9118>) {
+async fn run_ethernet(mut runner: Runner<'static, lan9118::Lan9118>) {
     runner.run().await
 }
 

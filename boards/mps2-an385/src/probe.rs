@@ -65,9 +65,9 @@ pub(crate) async fn connect(
             Err(Failure::Cut)
         }
         // Its host has answered, or the link went down meanwhile, which is reported by itself.
-        Err(ConnectError::ConnectionReset | ConnectError::TimedOut | ConnectError::InvalidState) => {
-            Err(Failure::Cut)
-        }
+        Err(
+            ConnectError::ConnectionReset | ConnectError::TimedOut | ConnectError::InvalidState,
+        ) => Err(Failure::Cut),
     }
 }
 

@@ -35,19 +35,22 @@ pub(crate) struct Settings {
     pub(crate) rate: u32,
     /// So many logs are delivered before the firmware shows its figures and ends; 0: it never does.
     pub(crate) logs: u32,
+    /// It only measures itself.
+    pub(crate) measure: bool,
 }
 
 impl Settings {
-    /// `port=N rate=N logs=N`, in any order.
+    /// `port=N rate=N logs=N` or `measure`, in any order.
     pub(crate) fn read() -> Self {
-        let (mut port, mut rate, mut logs) = (9000, 10, 0);
+        let (mut port, mut rate, mut logs, mut measure) = (9000, 10, 0, false);
         if let Ok(args) = semihosting::experimental::env::args::<128>() {
             for word in args.flatten().flat_map(|arg| arg.split(' ')) {
                 match word.split_once('=') {
                     Some(("port", value)) => port = value.parse().unwrap_or(port),
                     Some(("rate", value)) => rate = value.parse().unwrap_or(rate),
                     Some(("logs", value)) => logs = value.parse().unwrap_or(logs),
-                    Some(_) | None => {}
+                    Some(_) => {}
+                    None => measure |= word == "measure",
                 }
             }
         }
@@ -55,7 +58,7 @@ impl Settings {
         let mut authority = String::new();
         core::fmt::write(&mut authority, format_args!("{upstream}"))
             .expect("the longest address has 21 characters");
-        Self { upstream, authority, rate, logs }
+        Self { upstream, authority, rate, logs, measure }
     }
 }
 

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 type Scenario = fn(&Options, &Path);
 
 /// Every scenario, by the sentence that it proves.
-pub(crate) const ALL: [(&str, Scenario); 6] = [
+pub(crate) const ALL: [(&str, Scenario); 7] = [
     ("a_cable_that_is_pulled_is_made_up_for_by_the_modem_and_used_again_later", cable),
     ("a_silent_hole_in_the_wire_is_made_up_for_by_the_modem", hole),
     ("a_call_that_ends_is_made_again_and_the_upload_goes_on", no_carrier),
     ("a_modem_that_falls_silent_is_woken_by_the_gentlest_means", silence),
     ("a_modem_that_hangs_is_started_anew_by_command", hangs),
+    ("a_reset_in_the_middle_loses_no_reading_that_was_kept", reset),
     ("a_modem_that_speaks_garbage_is_power_cycled", garbage),
 ];
 
@@ -160,6 +161,21 @@ fn hangs(options: &Options, folder: &Path) {
     let modem = bench.unit.modem.lock();
     assert!(modem.heard.iter().any(|command| command == "AT+CFUN=1,1"));
     assert_eq!(modem.power_cycles, 0);
+}
+
+fn reset(options: &Options, folder: &Path) {
+    let mut bench = Bench::start(options, folder, 0, true);
+    bench.wait_for_log(SOON);
+    bench.wait_for_middle();
+
+    bench.unit.reset();
+    bench.unit.wait_for("starts", SOON);
+    let line = bench.unit.wait_for("goes on at", SOON);
+    let at = line.rsplit(' ').next().and_then(|digits| digits.parse::<u64>().ok());
+    assert!(at > Some(0), "{line}: not from zero");
+    bench.wait_for_log(SOON);
+    // What was being written when it was reset ends there, and is whole.
+    bench.wait_for_log(SOON);
 }
 
 fn garbage(options: &Options, folder: &Path) {

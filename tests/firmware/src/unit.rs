@@ -84,6 +84,11 @@ impl Unit {
         self.command("set_link", json!({ "name": "wire", "up": is_in }));
     }
 
+    /// Its processor starts anew; its flash is as it was.
+    pub(crate) fn reset(&mut self) {
+        self.command("system_reset", json!({}));
+    }
+
     /// A black hole begins or ends: the cable is in, and nothing arrives.
     pub(crate) fn set_hole(&mut self, is_on: bool) {
         let status = if is_on { "on" } else { "off" };

@@ -45,6 +45,11 @@ pub(crate) fn start() {
     FREE.write(CTRL, ENABLE | INTERRUPTS);
 }
 
+/// Nanoseconds since then, for measurements: 40 a cycle.
+pub(crate) fn nanos() -> u64 {
+    CLOCK.cycles() * 40
+}
+
 pub(super) fn on_wrap() {
     critical_section::with(|cs| CLOCK.count_wrap(cs));
 }

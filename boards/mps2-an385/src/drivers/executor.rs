@@ -20,8 +20,7 @@ fn pender(_: *mut ()) {
 
 /// Spawns what `init` spawns, and runs it for good.
 pub(crate) fn run(init: impl FnOnce(Spawner)) -> ! {
-    let executor: &'static raw::Executor =
-        EXECUTOR.init(raw::Executor::new(core::ptr::null_mut()));
+    let executor: &'static raw::Executor = EXECUTOR.init(raw::Executor::new(core::ptr::null_mut()));
     init(executor.spawner());
     loop {
         WOKEN.store(false, Ordering::Relaxed);

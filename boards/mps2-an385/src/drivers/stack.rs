@@ -12,17 +12,12 @@ unsafe extern "C" {
 /// No value that programs use much.
 const COLOUR: u32 = 0xb5b5_0a0a;
 
-/// As much as is painted and looked at: painting all that the board has would take a while.
-const DEPTH: usize = 64 * 1024;
-
 /// What the caller's own frames may take of it already.
 const MARGIN: usize = 1024;
 
-/// The lowest address that is painted.
+// Of the symbols only the addresses are taken.
 fn bottom() -> usize {
-    // Only the symbols' addresses are taken.
-    let (heap, start) = (addr_of!(__sheap) as usize, top());
-    heap.max(start - DEPTH)
+    addr_of!(__sheap) as usize
 }
 
 fn top() -> usize {

@@ -53,7 +53,8 @@ impl<F: NorFlash> Journal<F> {
     ) -> Result<&'c [u8], Error> {
         let is_here = cursor.chain == chain && cursor.at_hand(offset).is_some();
         if !is_here {
-            let is_next = cursor.chain == chain && cursor.offset + cursor.data.len() as u64 == offset;
+            let is_next =
+                cursor.chain == chain && cursor.offset + cursor.data.len() as u64 == offset;
             if !is_next {
                 self.seek(cursor, chain, offset)?;
             }
@@ -72,7 +73,8 @@ impl<F: NorFlash> Journal<F> {
         while let Ok(Some(length)) = self.step(&mut cursor) {
             let salt = self.segments[cursor.next?.0]?.salt;
             let record = Records::new(cursor.bytes(length), salt).step();
-            if let Step::Record { record: Record::Delivering { location: Some(url), .. }, .. } = record
+            if let Step::Record { record: Record::Delivering { location: Some(url), .. }, .. } =
+                record
             {
                 found = Target::try_from(url).ok();
             }

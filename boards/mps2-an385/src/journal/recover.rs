@@ -99,10 +99,9 @@ impl<F: NorFlash> Journal<F> {
             match standing {
                 Standing::Kept => {}
                 Standing::Unfinished if end > 0 => self.salvage(chain, end)?,
-                Standing::Unfinished
-                | Standing::Failed
-                | Standing::Ended
-                | Standing::Damaged => self.forget(chain)?,
+                Standing::Unfinished | Standing::Failed | Standing::Ended | Standing::Damaged => {
+                    self.forget(chain)?
+                }
             }
         }
         Ok(())

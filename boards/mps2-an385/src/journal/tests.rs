@@ -81,7 +81,9 @@ impl NorFlash for Flash {
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NoPower> {
         check_write(self, offset, bytes.len())?;
         let count = self.burn(bytes.len());
-        for (cell, byte) in self.cells.borrow_mut()[offset as usize..].iter_mut().zip(&bytes[..count]) {
+        for (cell, byte) in
+            self.cells.borrow_mut()[offset as usize..].iter_mut().zip(&bytes[..count])
+        {
             assert_eq!(*cell & byte, *byte, "a write sets no bit");
             *cell &= byte;
         }
@@ -199,7 +201,11 @@ fn a_reset_in_the_middle_keeps_what_was_written_and_what_was_delivered() {
     assert_reads(&mut journal, 1, log);
     journal.end(1).unwrap();
     let log = journal.next().unwrap();
-    assert_eq!((log.chain, log.total), (2, 70 * PIECE as u64), "its writer is gone: whole as it is");
+    assert_eq!(
+        (log.chain, log.total),
+        (2, 70 * PIECE as u64),
+        "its writer is gone: whole as it is"
+    );
     assert_reads(&mut journal, 2, log);
     write_log(&mut journal, 3, 5000).unwrap();
     assert_eq!(journal.chains.len(), 2);
@@ -215,7 +221,10 @@ fn a_power_cut_anywhere_loses_nothing_that_was_committed() {
         let mut journal = started(&flash, 1);
         *flash.fuel.borrow_mut() = fuel;
         let (mut committed, mut ended, mut ending) = (0, 0, 0);
-        let script = |journal: &mut Journal<Flash>, committed: &mut u64, ended: &mut u64, ending: &mut u64| {
+        let script = |journal: &mut Journal<Flash>,
+                      committed: &mut u64,
+                      ended: &mut u64,
+                      ending: &mut u64| {
             for log in 1..=5 {
                 write_log(journal, log, 40_000)?;
                 *committed = log;
