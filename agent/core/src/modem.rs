@@ -10,6 +10,7 @@
 //! modems of SIMCom and Quectel do beside it.
 
 mod command;
+mod event;
 mod fields;
 mod hangup;
 mod ladder;
@@ -20,18 +21,21 @@ mod registration;
 mod reply;
 mod signal;
 mod sim;
+mod status;
 mod step;
 
 pub use command::{Apn, Command, Config, Pin, Text};
+pub use event::{Action, Event, Power, Wake};
 pub use hangup::Hangup;
 pub use ladder::Fault;
 pub use line::{LINE_MAX, Line, Noise};
-pub use machine::{Action, Event, Modem, Power, StateKind, Status, Wake};
+pub use machine::Modem;
 pub use operator::{Operator, Plmn};
 pub use registration::{Domain, Registration};
 pub use reply::{Final, Reply};
 pub use signal::Signal;
 pub use sim::{Block, Sim};
+pub use status::{StateKind, Status};
 
 #[cfg(test)]
 mod tests;

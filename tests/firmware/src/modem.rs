@@ -1,6 +1,8 @@
 //! A cellular modem, made up: it talks as a SIM7600 does, and misbehaves on demand.
 
 use crate::session::Session;
+use baton_lab::now;
+use core::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -8,7 +10,6 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
 
 /// How it is ill, until something heals it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,7 +64,7 @@ enum Mode {
     /// Without power.
     Off,
     /// It starts until then.
-    Booting(Instant),
+    Booting(Duration),
     /// It takes commands: what came of the next one, and whether it repeats what it hears.
     Command { held: Vec<u8>, echo: bool },
     /// A call.
@@ -74,7 +75,7 @@ enum Mode {
 #[derive(Clone, Copy, Debug)]
 struct Escape {
     pluses: u8,
-    last: Instant,
+    last: Duration,
 }
 
 struct Modem {
@@ -99,13 +100,10 @@ const PER_TURN: usize = 400;
 
 impl Modem {
     fn run(&mut self) {
-        let mut next = Instant::now();
+        let mut next = now();
         loop {
-            let now = Instant::now();
-            if let Some(early) = next.checked_duration_since(now) {
-                std::thread::sleep(early);
-            }
-            next = Instant::now() + TURN;
+            std::thread::sleep(next.saturating_sub(now()));
+            next = now() + TURN;
             if !self.turn() {
                 return;
             }
@@ -154,7 +152,7 @@ impl Modem {
     }
 
     fn boot(&mut self) {
-        self.mode = Mode::Booting(Instant::now() + BOOT);
+        self.mode = Mode::Booting(now() + BOOT);
     }
 
     fn hear(&mut self, bytes: &[u8]) {
@@ -175,14 +173,14 @@ impl Modem {
                 }
             }
             Mode::Data { session, plus } => {
-                let is_fresh = plus.last.elapsed() >= GUARD;
+                let is_fresh = now().saturating_sub(plus.last) >= GUARD;
                 let is_plus = bytes.iter().all(|byte| *byte == b'+');
                 plus.pluses = match plus.pluses {
                     0 if is_plus && is_fresh => bytes.len() as u8,
                     1 | 2 if is_plus => plus.pluses + bytes.len() as u8,
                     _ => 0,
                 };
-                plus.last = Instant::now();
+                plus.last = now();
                 if illness == Illness::None && plus.pluses == 0 {
                     self.shared.lock().carried += bytes.len() as u64;
                     session.write(bytes);
@@ -195,12 +193,12 @@ impl Modem {
     fn live(&mut self) {
         let (illness, hang_up) = {
             let mut shared = self.shared.lock();
-            (shared.illness, std::mem::take(&mut shared.hang_up))
+            (shared.illness, core::mem::take(&mut shared.hang_up))
         };
         match &mut self.mode {
             Mode::Off => {}
             Mode::Booting(until) => {
-                if Instant::now() >= *until {
+                if now() >= *until {
                     self.mode = Mode::Command { held: Vec::new(), echo: true };
                     self.say("RDY");
                     self.say("+CPIN: READY");
@@ -212,7 +210,7 @@ impl Modem {
                     self.mode = Mode::Command { held: Vec::new(), echo: false };
                     return self.say("NO CARRIER");
                 }
-                if plus.pluses == 3 && plus.last.elapsed() >= GUARD {
+                if plus.pluses == 3 && now().saturating_sub(plus.last) >= GUARD {
                     if illness == Illness::DeafUntilEscape {
                         self.shared.lock().illness = Illness::None;
                     }
@@ -271,7 +269,7 @@ impl Modem {
             return self.say("NO CARRIER");
         }
         self.say("CONNECT 921600");
-        let plus = Escape { pluses: 0, last: Instant::now() };
+        let plus = Escape { pluses: 0, last: now() };
         self.mode = Mode::Data { session: Session::start(&self.select), plus };
     }
 

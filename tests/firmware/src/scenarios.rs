@@ -4,9 +4,10 @@ use crate::Options;
 use crate::modem::Illness;
 use crate::unit::Unit;
 use crate::upstream::Upstream;
+use baton_lab::now;
+use core::time::Duration;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 type Scenario = fn(&Options, &Path);
 
@@ -51,9 +52,9 @@ impl Bench {
 
     /// Waits until an upload is in its middle.
     fn wait_for_middle(&self) {
-        let deadline = Instant::now() + SOON;
+        let deadline = now() + SOON;
         while !(40_000..200_000).contains(&self.upstream.partial_bytes()) {
-            assert!(Instant::now() < deadline, "no upload was seen; {:#?}", self.unit.lines());
+            assert!(now() < deadline, "no upload was seen; {:#?}", self.unit.lines());
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -2,6 +2,8 @@
 
 use crate::Options;
 use crate::modem::{self, Handle};
+use baton_lab::now;
+use core::time::Duration;
 use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -9,7 +11,6 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
 
 pub(crate) struct Unit {
     emulator: Child,
@@ -98,14 +99,14 @@ impl Unit {
 
     /// Waits for a line of the log that contains `part`, behind those that were waited for before.
     pub(crate) fn wait_for(&mut self, part: &str, patience: Duration) -> String {
-        let deadline = Instant::now() + patience;
+        let deadline = now() + patience;
         let mut lines = self.log.lines.lock().expect("nobody panics with it");
         loop {
             if let Some(at) = lines[self.seen..].iter().position(|line| line.contains(part)) {
                 self.seen += at + 1;
                 return lines[self.seen - 1].clone();
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_sub(now());
             assert!(!left.is_zero(), "never said: {part}; it said:\n{}", lines.join("\n"));
             lines = self.log.grown.wait_timeout(lines, left).expect("nobody panics with it").0;
         }

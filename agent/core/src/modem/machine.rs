@@ -25,114 +25,10 @@
 use super::ladder::{Ladder, Rung};
 use super::step::Step;
 use super::{
-    Block, Command, Config, Domain, Fault, Final, Operator, Registration, Reply, Signal, Sim, Text,
+    Action, Block, Command, Config, Domain, Event, Fault, Final, Power, Reply, Sim, StateKind,
+    Status, Text, Wake,
 };
 use crate::{Duration, Instant};
-
-/// Something the driver saw or did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The power was switched as wanted.
-    Powered,
-    /// There is no line to switch it with, or that failed.
-    PowerRefused,
-    /// The modem said so, in command mode.
-    Heard(Reply),
-    /// PPP has an address.
-    NetworkUp,
-    /// The modem has left data mode ([`super::Hangup`], or its carrier line), or PPP was ended by its
-    /// peer.
-    HungUp,
-    /// What is believed of the link over it, when that changes: packets may come to nothing although
-    /// the modem says that all is well.
-    Link(crate::StateKind),
-    /// PPP has let go of the line.
-    Stopped,
-}
-
-/// Something the driver must do now. Each is idempotent and its outcome comes back as an [`Event`]; the
-/// machine bounds the wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Switch the power: [`Event::Powered`] or [`Event::PowerRefused`].
-    Power(Power),
-    /// Write the text of this command: what the modem says to it comes as [`Event::Heard`].
-    Send(Command),
-    /// The line is PPP's: [`Event::NetworkUp`] or [`Event::HungUp`].
-    Start,
-    /// End PPP and give the line back: [`Event::Stopped`].
-    Stop,
-}
-
-/// What to do with the modem's power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// See to it that it is on.
-    On,
-    /// Off, and on again.
-    Cycle,
-}
-
-/// Why [`Modem::poll_timeout`] wants to be woken; for logs, never matched on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wake {
-    /// The power should be switched by now.
-    Power,
-    /// The modem owes an answer.
-    Answer(Command),
-    /// A pause is over.
-    Pause,
-    /// A network should have been found behind the call.
-    Network,
-    /// The session counts as stable.
-    Stable,
-    /// The link should have been heard again.
-    Doubt,
-    /// PPP should have let go by now.
-    Stop,
-    /// The SIM is asked again.
-    Recheck,
-}
-
-/// What is known of the modem, for display and for those who choose links.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// The SIM, if it was asked.
-    pub sim: Option<Sim>,
-    /// The best of its registrations, if it was asked.
-    pub registration: Option<Registration>,
-    /// How well it heard its cell before it dialled.
-    pub signal: Option<Signal>,
-    /// Whose network it is.
-    pub operator: Option<Operator>,
-    /// Why nothing is tried.
-    pub block: Option<Block>,
-    /// What went wrong last.
-    pub fault: Option<Fault>,
-    /// Calls that led to a network.
-    pub sessions: u32,
-    /// How often the modem was started anew by command.
-    pub resets: u32,
-    /// How often its power was cycled.
-    pub power_cycles: u32,
-}
-
-/// Where it stands, without the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the state of its name")]
-pub enum StateKind {
-    Powering,
-    Syncing,
-    Identifying,
-    Registering,
-    Attaching,
-    Dialling,
-    Negotiating,
-    Online,
-    Stopping,
-    Pausing,
-    Blocked,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -588,54 +484,6 @@ impl Modem {
             Rung::PowerCycle => Next::PowerCycle,
         };
         self.pause(now, delay, then);
-    }
-}
-
-impl Status {
-    const NOTHING: Self = Self {
-        sim: None,
-        registration: None,
-        signal: None,
-        operator: None,
-        block: None,
-        fault: None,
-        sessions: 0,
-        resets: 0,
-        power_cycles: 0,
-    };
-}
-
-impl StateKind {
-    /// Every state, in the order of the machine.
-    pub const ALL: [Self; 11] = [
-        Self::Powering,
-        Self::Syncing,
-        Self::Identifying,
-        Self::Registering,
-        Self::Attaching,
-        Self::Dialling,
-        Self::Negotiating,
-        Self::Online,
-        Self::Stopping,
-        Self::Pausing,
-        Self::Blocked,
-    ];
-
-    /// The name in logs and output.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Powering => "powering",
-            Self::Syncing => "syncing",
-            Self::Identifying => "identifying",
-            Self::Registering => "registering",
-            Self::Attaching => "attaching",
-            Self::Dialling => "dialling",
-            Self::Negotiating => "negotiating",
-            Self::Online => "online",
-            Self::Stopping => "stopping",
-            Self::Pausing => "pausing",
-            Self::Blocked => "blocked",
-        }
     }
 }
 

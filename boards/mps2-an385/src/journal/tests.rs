@@ -1,8 +1,8 @@
 use super::*;
+use core::cell::RefCell;
 use embedded_storage::nor_flash::{
     ErrorType, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
-use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A flash that loses its power after so many bytes written.

@@ -32,7 +32,7 @@ impl Offer {
                 self.held.push(byte);
                 continue;
             }
-            let raw = std::mem::take(&mut self.held);
+            let raw = core::mem::take(&mut self.held);
             match nak(&unescaped(&raw)) {
                 Some(nak) => answer.extend(framed(&nak)),
                 None => passed.extend(raw.into_iter().chain([FLAG])),

@@ -1,7 +1,7 @@
 //! The table of transitions, and what the diagram does not say.
 
 use super::*;
-use crate::modem::{Apn, Pin};
+use crate::modem::{Apn, Pin, Registration};
 
 const T0: Instant = Instant::from_millis(1000);
 
