@@ -2,6 +2,7 @@
 
 use core::ptr::{addr_of, read_volatile, write_volatile};
 
+// SAFETY: cortex-m-rt's linker script defines both; nothing but their addresses is used.
 unsafe extern "C" {
     /// cortex-m-rt: where static memory ends, and the stack may.
     static __sheap: u32;
