@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 
 /// How it is ill, until something heals it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,16 +49,17 @@ impl Handle {
     }
 }
 
-/// Starts a modem that waits for the unit on two sockets: its line, and its power.
-pub(crate) fn start(line: &Path, power: &Path, select: &Path) -> Handle {
+/// Starts a modem that waits for the unit on two sockets: its line, and its power. Its thread ends with
+/// the unit.
+pub(crate) fn start(line: &Path, power: &Path, select: &Path) -> (Handle, JoinHandle<()>) {
     let handle = Handle::default();
     let listeners = [line, power].map(|path| UnixListener::bind(path).expect("the path is free"));
     let (shared, select) = (handle.clone(), select.to_owned());
-    std::thread::spawn(move || {
+    let thread = std::thread::spawn(move || {
         let [line, power] = listeners.map(|listener| listener.accept().expect("the unit comes").0);
         Modem { shared, select, line, power, mode: Mode::Off, waiting: VecDeque::new() }.run();
     });
-    handle
+    (handle, thread)
 }
 
 enum Mode {

@@ -11,6 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 
 pub(crate) struct Unit {
     emulator: Child,
@@ -20,6 +21,7 @@ pub(crate) struct Unit {
     /// Lines that were looked at.
     seen: usize,
     pub(crate) modem: Handle,
+    modem_thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -33,7 +35,7 @@ impl Unit {
     pub(crate) fn start(options: &Options, folder: &Path, told: &str, is_wired: bool) -> Self {
         let path = |name: &str| folder.join(name);
         let socket = |name: &str| format!("socket,id={name},path={}", path(name).display());
-        let modem = modem::start(&path("line"), &path("power"), &options.select);
+        let (modem, modem_thread) = modem::start(&path("line"), &path("power"), &options.select);
         let errors = fs::File::create(path("emulator.log")).expect("it can be written");
         let mut emulator = Command::new("qemu-system-arm")
             .args(["-M", "mps2-an385", "-S", "-display", "none", "-monitor", "none"])
@@ -73,7 +75,15 @@ impl Unit {
             }
         });
         let monitor = BufReader::new(connect(&path("monitor")));
-        let mut unit = Self { emulator, printer, monitor, log, seen: 0, modem };
+        let mut unit = Self {
+            emulator,
+            printer,
+            monitor,
+            log,
+            seen: 0,
+            modem,
+            modem_thread: Some(modem_thread),
+        };
         unit.command("qmp_capabilities", json!({}));
         unit.set_cable(is_wired);
         unit.command("cont", json!({}));
@@ -142,6 +152,8 @@ impl Drop for Unit {
             let _ = child.kill();
             let _ = child.wait();
         }
+        // It ends its call; if it panicked, that was said.
+        let _ = self.modem_thread.take().map(JoinHandle::join);
     }
 }
 
