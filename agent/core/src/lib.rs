@@ -56,6 +56,7 @@ mod link;
 mod links;
 mod loss;
 pub mod memory;
+pub mod modem;
 mod monitor;
 mod moves;
 mod policy;

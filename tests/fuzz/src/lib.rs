@@ -11,6 +11,7 @@ mod fields;
 mod forms;
 mod http;
 mod kernel;
+mod modem;
 mod pieces;
 mod servers;
 mod uploads;
@@ -53,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "tcp_info", run: kernel::tcp_info },
     Target { name: "neighbour", run: kernel::neighbour },
     Target { name: "dns", run: kernel::dns },
+    Target { name: "modem", run: modem::dialogue },
     Target { name: "upload_info", run: disk::upload_info },
     Target { name: "session", run: disk::session },
     Target { name: "ledger", run: disk::ledger },
