@@ -8,7 +8,7 @@ use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -34,8 +34,13 @@ impl Unit {
     /// Starts the firmware as it is told on its command line, with its cable in or out.
     pub(crate) fn start(options: &Options, folder: &Path, told: &str, is_wired: bool) -> Self {
         let path = |name: &str| folder.join(name);
-        let socket = |name: &str| format!("socket,id={name},path={}", path(name).display());
-        let (modem, modem_thread) = modem::start(&path("line"), &path("power"), &options.select);
+        let socket = |name: &str| format!("socket,id={name},path={}", address(name).display());
+        for name in SOCKETS {
+            // Of the unit before, if there was one.
+            let _ = fs::remove_file(address(name));
+        }
+        let (line, power) = (address("line"), address("power"));
+        let (modem, modem_thread) = modem::start(&line, &power, &options.select);
         let errors = fs::File::create(path("emulator.log")).expect("it can be written");
         let mut emulator = Command::new("qemu-system-arm")
             .args(["-M", "mps2-an385", "-S", "-display", "none", "-monitor", "none"])
@@ -47,7 +52,7 @@ impl Unit {
             ])
             .args(["-serial", "null", "-chardev", &socket("line"), "-serial", "chardev:line"])
             .args(["-chardev", &socket("power"), "-serial", "chardev:power"])
-            .args(["-qmp", &format!("unix:{},server=on,wait=off", path("monitor").display())])
+            .args(["-qmp", &format!("unix:{},server=on,wait=off", address("monitor").display())])
             .arg("-kernel")
             .arg(&options.firmware)
             .stdin(Stdio::null())
@@ -74,7 +79,7 @@ impl Unit {
                 grows.grown.notify_all();
             }
         });
-        let monitor = BufReader::new(connect(&path("monitor")));
+        let monitor = BufReader::new(connect(&address("monitor")));
         let mut unit = Self {
             emulator,
             printer,
@@ -154,11 +159,23 @@ impl Drop for Unit {
         }
         // It ends its call; if it panicked, that was said.
         let _ = self.modem_thread.take().map(JoinHandle::join);
+        for name in SOCKETS {
+            let _ = fs::remove_file(address(name));
+        }
     }
 }
 
+/// The modem's line, its power, and the emulator's monitor.
+const SOCKETS: [&str; 3] = ["line", "power", "monitor"];
+
 /// For how long the hole holds back what falls into it, in microseconds: longer than any test.
 const EVER: u32 = u32::MAX;
+
+/// Where a socket of the unit under test is: an address has room for some 100 characters, which a checkout's
+/// path may exceed. There is one unit at a time.
+fn address(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("baton-unit-{}-{name}", std::process::id()))
+}
 
 fn connect(path: &Path) -> UnixStream {
     for _ in 0..100 {
