@@ -123,7 +123,7 @@ pub struct Outlook {
     pub switches: u32,
     /// Those by a prediction, as far as they are remembered.
     pub predicted: usize,
-    /// Those of them after which the link that was left went on carrying for [`COMING`].
+    /// Those of them after which the link that was left went on carrying for ten seconds.
     pub wrong: usize,
 }
 
