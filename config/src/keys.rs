@@ -141,8 +141,6 @@ section! {
         fast_detection: bool = "true";
         /// Probe links that carry nothing, so that the choice among them is informed.
         quality_monitoring: bool = "true";
-        /// Leave a link that is about to end, by the trends of its radio and its traffic.
-        predictive_switching: bool = "true";
         /// Links in order of preference; the first counts as `priority = 10`, the next as 20.
         interface_priority: Vec<Pattern> = "eth0 wlan0 wwan0 ppp0";
         /// A link is bad if its shortest round trip of half a minute is longer; on satellites, four times

@@ -118,6 +118,9 @@ pub(crate) const KEYS: &[Key] = rows! {
         never mobile_chunk_size, MOBILE;
         never mobile_retry_multiplier, "use uploads.maxretries";
         never mobile_timeout_multiplier, MOBILE;
+        never predictive_switching,
+            "foresight gained nothing on recorded links, and silence is acted upon within a few round \
+             trips: use fast_detection";
     }
     "network_interfaces.<pattern>" {
         never buffer_size, SIZES;

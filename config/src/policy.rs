@@ -122,7 +122,6 @@ fn link_policy(config: &Config) -> LinkPolicy {
         margin: small(handoff.handoff_hysteresis.0 / 10_000),
         cooldown: handoff.handoff_cooldown,
         moves_max: small(resilience.max_switch_attempts),
-        predict: resilience.predictive_switching,
         auto_switch: resilience.enabled && resilience.auto_switch_enabled,
         ..LinkPolicy::default()
     }

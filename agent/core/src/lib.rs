@@ -61,7 +61,6 @@ mod monitor;
 mod moves;
 mod policy;
 mod pool;
-mod predict;
 mod probe;
 mod profile;
 mod quality;

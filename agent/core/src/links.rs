@@ -50,7 +50,7 @@ pub struct Links<const N: usize> {
     dry: Option<Instant>,
 }
 
-const _: () = assert!(size_of::<Links<4>>() <= 5120);
+const _: () = assert!(size_of::<Links<4>>() <= 3840);
 
 impl<const N: usize> Links<N> {
     /// A table without links. Equal seeds and observations give equal decisions.
@@ -249,9 +249,6 @@ impl<const N: usize> Links<N> {
             {
                 self.links[slot].fail(now, &self.policy, fault);
             }
-        }
-        if self.active.and_then(|id| self.get(id)).is_some_and(Monitor::is_fading) {
-            self.refresh(now);
         }
         if let Some((to, reason, evidence)) = self.choose(now) {
             self.switch_to(now, to, reason, evidence);

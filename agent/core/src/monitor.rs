@@ -7,9 +7,8 @@ use crate::{
     budget::Allowance,
     delivery::Delivery,
     health::Health,
-    predict::{Forecast, Prospect},
     probe::{Pace, Prober},
-    quality::{Degraded, Quality},
+    quality::Quality,
     select::{Candidate, Rank, Tier},
     trial::Trial,
 };
@@ -27,13 +26,10 @@ pub(crate) struct Monitor {
     prober: Prober,
     account: Account,
     trial: Trial,
-    forecast: Forecast,
-    /// What that said last.
-    prospect: Prospect,
 }
 
 // Its quality takes most: the windows of stability, loss and round trips 240, the scores 66.
-const _: () = assert!(size_of::<Monitor>() <= 1120);
+const _: () = assert!(size_of::<Monitor>() <= 840);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -55,8 +51,6 @@ impl Monitor {
             prober: Prober::new(),
             account: Account::default(),
             trial: Trial::Trusted,
-            forecast: Forecast::new(),
-            prospect: Prospect::Steady,
         }
     }
 
@@ -125,21 +119,12 @@ impl Monitor {
             Observation::Rtt { srtt, rttvar } => {
                 self.delivery.on_transport(srtt, rttvar);
                 self.quality.on_rtt(now, srtt);
-                self.forecast.on_rtt(now, srtt);
-                self.foresee(now, policy);
             }
             Observation::Segments { sent, lost } => self.quality.on_segments(now, sent, lost),
             Observation::Delivered { bytes, limited } => {
-                if let Some(rate) = self.quality.rate.on_delivered(now, bytes, limited) {
-                    self.forecast.on_rate(now, rate);
-                    self.foresee(now, policy);
-                }
+                self.quality.rate.on_delivered(now, bytes, limited);
             }
-            Observation::Signal(signal) => {
-                self.quality.on_signal(now, signal);
-                self.forecast.on_signal(now, signal);
-                self.foresee(now, policy);
-            }
+            Observation::Signal(signal) => self.quality.on_signal(now, signal),
             Observation::Unreachable => self.fail(now, policy, Fault::Unreachable),
             Observation::Account(account) => {
                 self.account = account;
@@ -309,7 +294,6 @@ impl Monitor {
         self.quality.book(now, self.state().kind());
         self.quality.review(now, policy, self.spec.class);
         self.trial.review(now);
-        self.foresee(now, policy);
     }
 
     /// It is active from here on.
@@ -321,25 +305,9 @@ impl Monitor {
     /// It is no longer active, for its quality.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         self.quality.on_left(now, policy, why);
-        self.forget_trends();
         if !policy.probation.is_zero() {
             self.trial = Trial::BEGUN;
         }
-    }
-
-    /// What counts against it although it works.
-    fn degraded(&self) -> Option<Degraded> {
-        let ending = Degraded { why: Evidence::Ending, is_critical: false };
-        self.quality.degraded().or((self.prospect == Prospect::Ending).then_some(ending))
-    }
-
-    /// Whether those that may have to stand in for it should be ready.
-    pub(crate) fn is_fading(&self) -> bool {
-        self.prospect > Prospect::Steady
-    }
-
-    fn foresee(&mut self, now: Instant, policy: &LinkPolicy) {
-        self.prospect = if policy.predict { self.forecast.prospect(now) } else { Prospect::Steady };
     }
 
     /// Bytes a second that it delivers, if it can do no more at the moment.
@@ -381,7 +349,7 @@ impl Monitor {
         Some(Rank {
             tier,
             avoided: self.roams && roaming == Roaming::Avoid,
-            degraded: self.degraded().is_some(),
+            degraded: self.quality.degraded().is_some(),
             priority,
             cost: tariff.cost,
             metric,
@@ -395,7 +363,7 @@ impl Monitor {
             rank,
             state: self.state(),
             is_proved: self.is_proved(),
-            degraded: self.degraded(),
+            degraded: self.quality.degraded(),
             spent: self.spent().filter(|_| !insisted),
             score: self.quality.score(policy, self.spec.class),
             rate: self.quality.rate.mean(),
@@ -448,7 +416,7 @@ impl Monitor {
             score,
             score_parts,
             rating: Rating::of(score, policy),
-            degraded: self.degraded().is_some(),
+            degraded: self.quality.degraded().is_some(),
             roams: self.roams,
             on_trial: self.is_on_trial(),
             threshold: self.threshold(policy),
@@ -472,22 +440,15 @@ impl Monitor {
         if !was_usable && self.state().is_usable() {
             // What was measured may belong to another path.
             self.delivery = Delivery::new();
-            self.forget_trends();
             self.quality.reset();
             self.prober.reset();
         }
-    }
-
-    fn forget_trends(&mut self) {
-        self.forecast = Forecast::new();
-        self.prospect = Prospect::Steady;
     }
 
     fn on_moved(&mut self, now: Instant, policy: &LinkPolicy) {
         self.health.on_moved(now, policy);
         self.delivery.on_moved(now);
         self.quality.on_moved(now);
-        self.forget_trends();
         self.trial = Trial::Trusted;
         self.prober.reset();
         if self.state().is_usable() {

@@ -90,8 +90,6 @@ pub struct LinkPolicy {
     /// The longest stall of a passing satellite's link that is no trouble. 1 s: reconfigurations
     /// cost up to that where another satellite must be found.
     pub stall: Duration,
-    /// Whether a link is left that is about to end, by the trends of its radio and its traffic.
-    pub predict: bool,
     /// Whether the active link may change while it works: for quality, or to fail back.
     pub auto_switch: bool,
 }
@@ -131,7 +129,6 @@ impl LinkPolicy {
         moves_max: 3,
         probation: Duration::from_secs(2),
         stall: Duration::from_secs(1),
-        predict: true,
         auto_switch: true,
     };
 }

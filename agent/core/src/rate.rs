@@ -74,23 +74,21 @@ impl Rate {
         *self = Self { flight, began: now, ..Self::new() };
     }
 
-    /// More was delivered; `by_sender`: its sender had too little to fill the link. What the
-    /// link delivered in the round that this ends, if it was the limit.
-    pub(crate) fn on_delivered(&mut self, now: Instant, more: u32, by_sender: bool) -> Option<u32> {
+    /// More was delivered; `by_sender`: its sender had too little to fill the link.
+    pub(crate) fn on_delivered(&mut self, now: Instant, more: u32, by_sender: bool) {
         self.round.bytes = self.round.bytes.saturating_add(more);
         self.round.limited |= by_sender;
-        let Flight::Busy { since } = self.flight else { return None };
+        let Flight::Busy { since } = self.flight else { return };
         let Round { busy, bytes, limited } = self.round;
         let busy = busy + now.saturating_since(since);
         if busy < ROUND {
-            return None;
+            return;
         }
         let sample = per_second(bytes, busy);
         let is_lower_bound = limited || now.saturating_since(self.began) < RAMP + ROUND;
         self.flight = Flight::Busy { since: now };
         self.round = Round::NEW;
         self.learn(now, sample, is_lower_bound);
-        (!is_lower_bound).then_some(sample)
     }
 
     fn learn(&mut self, now: Instant, sample: u32, is_lower_bound: bool) {

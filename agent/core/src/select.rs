@@ -166,14 +166,8 @@ pub(crate) fn challenge(
     let Degraded { why, is_critical } = active.degraded?;
     let is_worth_it =
         why.is_worth_money() || active.is_free(best) || active.score.total() < policy.poor;
-    let (reason, gain_min) = if why == Evidence::Ending {
-        // What it is now does not matter.
-        (Reason::PredictedLoss, 0)
-    } else {
-        (Reason::QualityDegradation, policy.margin)
-    };
-    ((calm.rested || is_critical) && is_worth_it && best.gain_over(active) >= gain_min)
-        .then_some((reason, why))
+    ((calm.rested || is_critical) && is_worth_it && best.gain_over(active) >= policy.margin)
+        .then_some((Reason::QualityDegradation, why))
 }
 
 /// Why the active link, which delivers `rate` and can no more, should yield to `rival` for speed.

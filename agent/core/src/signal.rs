@@ -33,14 +33,6 @@ impl Signal {
     }
 }
 
-impl Signal {
-    /// Decibels above the strength where the link ends, by the power of whichever radio it is.
-    pub(crate) fn reserve_db(&self) -> Option<i16> {
-        let above = |scale: Scale| move |dbm: i16| dbm.saturating_sub(scale.bad as i16);
-        self.rsrp_dbm.map(above(RSRP)).or_else(|| self.rssi_dbm.map(above(RSSI)))
-    }
-}
-
 /// From where on a reading costs nothing, and where it costs as much as a limit.
 struct Scale {
     good: i32,

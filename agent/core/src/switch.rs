@@ -32,8 +32,6 @@ pub enum Reason {
     BetterAlternative,
     /// The old link's budget is spent.
     Budget,
-    /// The old link works, and is about to end.
-    PredictedLoss,
     /// The operator wants it.
     Manual,
 }
@@ -48,7 +46,6 @@ impl Reason {
             Self::QualityDegradation => "quality_degradation",
             Self::BetterAlternative => "better_alternative",
             Self::Budget => "budget",
-            Self::PredictedLoss => "predicted_loss",
             Self::Manual => "manual",
         }
     }
@@ -99,8 +96,6 @@ pub enum Evidence {
         /// Of the link taken.
         other: u32,
     },
-    /// It is going out of reach.
-    Ending,
     /// The link taken ranks higher.
     Outranked,
     /// It has carried what it may in a month.
@@ -121,8 +116,7 @@ impl Evidence {
             | Self::Unstable { .. }
             | Self::LowScore { .. }
             | Self::Dropped { .. }
-            | Self::Slow { .. }
-            | Self::Ending => true,
+            | Self::Slow { .. } => true,
             Self::Usable
             | Self::Vanished
             | Self::Lost(_)
@@ -148,7 +142,6 @@ impl Evidence {
             | Self::LowScore { .. }
             | Self::Dropped { .. }
             | Self::Slow { .. }
-            | Self::Ending
             | Self::Outranked => false,
         }
     }
@@ -165,7 +158,6 @@ impl Evidence {
             | Self::Loss { .. }
             | Self::Latency { .. }
             | Self::Unstable { .. }
-            | Self::Ending
             | Self::Outranked
             | Self::Spent { .. }
             | Self::Operator => true,
@@ -191,7 +183,6 @@ impl Evidence {
             Self::LowScore { .. } => "low_score",
             Self::Dropped { .. } => "dropped",
             Self::Slow { .. } => "slow",
-            Self::Ending => "ending",
             Self::Outranked => "outranked",
             Self::Spent { .. } => "budget_spent",
             Self::Operator => "operator",

@@ -45,7 +45,7 @@ pub struct Spread {
 }
 
 /// With everything, then each without one.
-pub const VARIATIONS: [Variation; 23] = [
+pub const VARIATIONS: [Variation; 22] = [
     without("nothing", |_| {}),
     without("hedging", |policy| policy.uploads.hedge = false),
     without("failback, quality", |policy| policy.links.auto_switch = false),
@@ -58,7 +58,6 @@ pub const VARIATIONS: [Variation; 23] = [
     without("far faster links", |policy| policy.links.faster = 0),
     without("limit of moves", |policy| policy.links.moves_max = 16),
     without("satellites' stalls", |policy| policy.links.stall = Duration::ZERO),
-    without("prediction", |policy| policy.links.predict = false),
     without("score limit", |policy| policy.links.score_min = 0),
     without("stability limit", |policy| policy.links.stability_min_permille = 0),
     without("drop limit", |policy| policy.links.drop_max_permille = 1000),

@@ -3,7 +3,6 @@
 use crate::gateway::Arrival;
 use crate::link::LinkPlan;
 use crate::policy;
-use crate::recorded::{Outlook, judge, with_foresight};
 use crate::rivals::{Mptcp, mwan3, oracle, plain};
 use crate::scenario::{LAN_BPS, Scenario, Step};
 use crate::traces::Capacity;
@@ -85,11 +84,6 @@ pub fn pairs(traces: &[Capacity]) -> Vec<(&Capacity, &Capacity)> {
 /// The oracle's time for the file of a pair.
 pub(crate) fn oracle_of(first: &Capacity, second: &Capacity) -> Duration {
     oracle(&[first, second], bytes_for(first, second), START)
-}
-
-/// Baton over a pair with foresight, or without.
-pub fn foresight(first: &Capacity, second: &Capacity, predicts: bool, seed: u64) -> Outlook {
-    judge(&baton(first, second, with_foresight(predicts), seed), &[first, second])
 }
 
 /// One row.

@@ -24,7 +24,6 @@ mod packet;
 mod policy;
 mod queue;
 mod random;
-mod recorded;
 pub mod report;
 mod rivals;
 mod scenario;
@@ -41,12 +40,11 @@ pub use calibration::{
     mptcp_gaps_in,
 };
 pub use checks::Broken;
-pub use compare::{Row, baton, compare, foresight, pairs};
+pub use compare::{Row, baton, compare, pairs};
 pub use gateway::{Arrival, UploadEnd};
 pub use link::{Facts, LinkPlan};
 pub use policy::{defaults, spec};
 pub use random::random;
-pub use recorded::{Outlook, Radio, judge, with_foresight, with_radio};
 pub use rivals::{Mptcp, Primary, mwan3, oracle, plain};
 pub use scenario::{Change, LAN_BPS, Scenario, Step, Way};
 pub use suite::{Case, suite};

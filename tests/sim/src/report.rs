@@ -2,10 +2,8 @@
 
 use crate::ablation::{Spread, VARIATIONS};
 use crate::calibration::{self, LAB, LAB_MPTCP, RANGES_MPTCP, TOLERANCE};
-use crate::compare::{Row, compare, foresight, pairs};
+use crate::compare::{Row, compare, pairs};
 use crate::random::random;
-use crate::recorded::{Outlook, Radio, judge, with_foresight, with_radio};
-use crate::scenario::Scenario;
 use crate::suite::suite;
 use crate::traces::Capacity;
 use crate::verdict::{sweep, trouble};
@@ -25,9 +23,6 @@ pub fn everything(seeds: u64, traces: Option<&Path>) -> bool {
     let (swept, troubles, rate) = chance(seeds);
     let idle = idle_rate();
     let compared = traces.map(|folder| pairs_table(&read(folder)));
-    if let Some(folder) = traces {
-        foresee(&read(folder), &read_radios(folder));
-    }
     let mut missed: Vec<&str> = Vec::new();
     let mut aim = |is_met: bool, what| {
         if !is_met {
@@ -98,46 +93,6 @@ pub fn calibrate() -> bool {
         );
     }
     is_good
-}
-
-/// Prediction beside none, over every pair of capacities and every radio that speaks.
-fn foresee(pairs_of: &[Capacity], radios: &[Radio]) {
-    println!(
-        "{:<46} {:>8} {:>8} {:>7} {:>7} {:>5} {:>5} {:>10}",
-        "with foresight, and without", "s", "s", "gaps s", "gaps s", "sw", "sw", "predicted"
-    );
-    let row = |name: &str, [with, without]: [Outlook; 2]| {
-        let time = |took: Option<f64>| took.map_or("never".to_owned(), |s| format!("{s:.1}"));
-        println!(
-            "{name:<46} {:>8} {:>8} {:>7.1} {:>7.1} {:>5} {:>5} {:>4}, {} wrong",
-            time(with.took),
-            time(without.took),
-            with.gaps_s,
-            without.gaps_s,
-            with.switches,
-            without.switches,
-            with.predicted,
-            with.wrong
-        );
-    };
-    for (first, second) in pairs(pairs_of) {
-        let name = format!("{} + {}", short(&first.name), short(&second.name));
-        row(&name, [true, false].map(|predicts| foresight(first, second, predicts, 1)));
-    }
-    for case in suite() {
-        let outlook = |predicts| {
-            let policy = with_foresight(predicts);
-            judge(&Scenario { policy, ..case.scenario.clone() }.run(), &[])
-        };
-        let [with, without] = [true, false].map(outlook);
-        if with.predicted > 0 {
-            row(&case.scenario.name, [with, without]);
-        }
-    }
-    for radio in radios {
-        let name = format!("{} + lte", radio.capacity.name);
-        row(&name, [true, false].map(|predicts| with_radio(radio, predicts, 1)));
-    }
 }
 
 /// What each mechanism earns: means over seeds, with the deviation of a single one.
@@ -218,11 +173,6 @@ fn idle_rate() -> f64 {
 
 fn read(folder: &Path) -> Vec<Capacity> {
     let found = Capacity::read_all(folder);
-    found.unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-}
-
-fn read_radios(folder: &Path) -> Vec<Radio> {
-    let found = Radio::read_all(folder);
     found.unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 

@@ -123,4 +123,4 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
 }
 
 /// Four links, eight uploads, sixteen clients; the table of blocks has four bytes more for each.
-const _: () = assert!(size_of::<Agent<4, 8, 1, 16>>() <= 14 * 1024);
+const _: () = assert!(size_of::<Agent<4, 8, 1, 16>>() <= 13 * 1024);
