@@ -5,7 +5,7 @@ mod properties;
 mod world;
 
 use super::*;
-use crate::{Class, Fact, Fault, LinkSpec, Roaming, Signal, StateKind};
+use crate::{Class, Fact, Fault, LinkSpec, Roaming, StateKind};
 use world::*;
 
 #[test]
