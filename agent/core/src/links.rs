@@ -323,6 +323,9 @@ impl<const N: usize> Links<N> {
         if was_at_work && !evidence.is_forced() {
             self.moves.add(now);
         }
+        if let Some(link) = self.active.and_then(|id| self.links.get_mut(usize::from(id.0))) {
+            link.on_yielded(now, &self.policy);
+        }
         if evidence.is_of_quality()
             && let Some(left) = self.active
             && let Some(link) = self.links.get_mut(usize::from(left.0))

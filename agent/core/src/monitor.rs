@@ -29,7 +29,7 @@ pub(crate) struct Monitor {
 }
 
 // Its quality takes most: the windows of stability, loss and round trips 240, the scores 66.
-const _: () = assert!(size_of::<Monitor>() <= 840);
+const _: () = assert!(size_of::<Monitor>() <= 864);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -179,13 +179,21 @@ impl Monitor {
             return Some(Fault::ProbesLost { count: self.prober.lost() });
         }
         let quiet = now.saturating_since(self.delivery.quiet_since()?);
-        (self.commit(policy)? <= now).then_some(Fault::Silent { quiet })
+        let answers = self.health.heard() > self.suspected();
+        (self.commit(policy)? <= now).then_some(match answers {
+            true => Fault::Stuck { quiet },
+            false => Fault::Silent { quiet },
+        })
     }
 
     pub(crate) fn fail(&mut self, now: Instant, policy: &LinkPolicy, fault: Fault) {
         let before = self.state().kind();
         self.health.on_fault(now, policy, fault);
         self.on_step(now, before);
+        if let Fault::Stuck { .. } = fault {
+            // Its answers are no news, and hold-down would end with the first.
+            self.quality.on_left(now, policy, Evidence::Faulty(fault));
+        }
         if fault.needs_trial() && !policy.probation.is_zero() {
             self.trial = Trial::BEGUN;
         }
@@ -302,6 +310,11 @@ impl Monitor {
         self.trial.on_taken(now);
     }
 
+    /// It is no longer active, whatever for.
+    pub(crate) fn on_yielded(&mut self, now: Instant, policy: &LinkPolicy) {
+        self.quality.on_yielded(now, policy, self.spec.class);
+    }
+
     /// It is no longer active, for its quality.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         self.quality.on_left(now, policy, why);
@@ -365,7 +378,7 @@ impl Monitor {
             is_proved: self.is_proved(),
             degraded: self.quality.degraded(),
             spent: self.spent().filter(|_| !insisted),
-            score: self.quality.score(policy, self.spec.class),
+            score: self.quality.prospect(policy, self.spec.class),
             rate: self.quality.rate.mean(),
             metered: self.spec.metered,
         }

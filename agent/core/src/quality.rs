@@ -22,6 +22,8 @@ pub(crate) struct Quality {
     pub(crate) rate: Rate,
     signal: Option<(Instant, Signal)>,
     history: History,
+    /// What it scored when it was last left.
+    left: Option<(Instant, Score)>,
     grade: Grade,
     /// How long the link was passed over the last time.
     penance: Duration,
@@ -73,6 +75,7 @@ impl Quality {
             rate: Rate::new(),
             signal: None,
             history: History::new(),
+            left: None,
             grade: Grade::Good,
             penance: Duration::ZERO,
             taken: Instant::ZERO,
@@ -87,6 +90,7 @@ impl Quality {
         self.rate = Rate::new();
         self.signal = None;
         self.history = History::new();
+        self.left = None;
         match self.grade {
             Grade::Good | Grade::Penance { .. } => {}
             Grade::Doubtful | Grade::Degraded { .. } => self.grade = Grade::Good,
@@ -147,6 +151,7 @@ impl Quality {
         self.rtt_min_us.advance(now);
         self.stability.set_window(policy.comparison);
         self.rate.review(now, policy.comparison);
+        self.left = self.left.filter(|(at, _)| now.saturating_since(*at) < policy.comparison);
         self.signal = self.signal.filter(|(at, _)| now.saturating_since(*at) < SIGNAL_AGE);
         let finding = self.look(policy, class);
         self.grade = match (self.grade, finding) {
@@ -180,7 +185,12 @@ impl Quality {
         }
     }
 
-    /// The link was left for its quality. It is passed over for two cooldowns, so that every other
+    /// Another link is active from here on.
+    pub(crate) fn on_yielded(&mut self, now: Instant, policy: &LinkPolicy, class: Class) {
+        self.left = Some((now, self.score(policy, class)));
+    }
+
+    /// The link was left for its quality, or for carrying nothing although it answers. It is passed over for two cooldowns, so that every other
     /// link is tried before it is again. Being left once more before it served as long as it was
     /// passed over doubles the time: however the measurements come and go, a bad link is tried
     /// ever more rarely.
@@ -199,6 +209,7 @@ impl Quality {
     /// It is used from here on.
     pub(crate) fn on_taken(&mut self, now: Instant) {
         self.taken = now;
+        self.left = None;
     }
 
     /// What its measurements cost it.
@@ -212,6 +223,13 @@ impl Quality {
             signal: self.signal().map_or(0, |signal| signal.demerit()),
             rate: self.rate.demerit(),
         }
+    }
+
+    /// What it must be expected to cost: that much, and what it did when it was last left. A link that
+    /// carries nothing loses nothing, and would win for that alone.
+    pub(crate) fn prospect(&self, policy: &LinkPolicy, class: Class) -> Score {
+        let score = self.score(policy, class);
+        self.left.map_or(score, |(_, left)| score.or_worse(left))
     }
 
     /// Points for time under suspicion: those of a limit at the limit, and straight on.

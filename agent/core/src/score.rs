@@ -23,6 +23,17 @@ impl Score {
         self.apart_from_rate().saturating_sub(self.rate)
     }
 
+    /// What is worse in either.
+    pub(crate) fn or_worse(self, other: Self) -> Self {
+        Self {
+            loss: self.loss.max(other.loss),
+            rtt: self.rtt.max(other.rtt),
+            stability: self.stability.max(other.stability),
+            signal: self.signal.max(other.signal),
+            rate: self.rate.max(other.rate),
+        }
+    }
+
     /// The score as if its rate were as good as any: how fast a link is that carries nothing is
     /// not known, and what is not known must not win.
     pub(crate) fn apart_from_rate(&self) -> u8 {

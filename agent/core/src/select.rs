@@ -98,12 +98,17 @@ impl Candidate {
         }
     }
 
-    /// By how much its score is better. Rates count only if both are known.
-    fn gain_over(&self, other: &Self) -> u8 {
-        if self.rate.is_some() && other.rate.is_some() {
-            self.score.total().saturating_sub(other.score.total())
-        } else {
-            self.score.apart_from_rate().saturating_sub(other.score.apart_from_rate())
+    /// By how much its score is better than that of `other`, which is bad for `why`. A rate that is not
+    /// known is no gain, but where the other lost what it had: that, this one may be worth.
+    fn gain_over(&self, other: &Self, why: Evidence) -> u8 {
+        match (self.rate, other.rate, why) {
+            (Some(_), Some(_), _) => self.score.total().saturating_sub(other.score.total()),
+            (None, Some(_), Evidence::Dropped { from, .. }) => {
+                self.score.apart_from_rate().min(from).saturating_sub(other.score.total())
+            }
+            (None, _, _) | (_, None, _) => {
+                self.score.apart_from_rate().saturating_sub(other.score.apart_from_rate())
+            }
         }
     }
 
@@ -166,7 +171,7 @@ pub(crate) fn challenge(
     let Degraded { why, is_critical } = active.degraded?;
     let is_worth_it =
         why.is_worth_money() || active.is_free(best) || active.score.total() < policy.poor;
-    ((calm.rested || is_critical) && is_worth_it && best.gain_over(active) >= policy.margin)
+    ((calm.rested || is_critical) && is_worth_it && best.gain_over(active, why) >= policy.margin)
         .then_some((Reason::QualityDegradation, why))
 }
 

@@ -174,6 +174,7 @@ impl Evidence {
             Self::Lost(Fact::Route) => "route_lost",
             Self::Lost(Fact::Home) => "roaming",
             Self::Faulty(Fault::Silent { .. }) => "silent",
+            Self::Faulty(Fault::Stuck { .. }) => "stuck",
             Self::Faulty(Fault::ProbesLost { .. }) => "probes_lost",
             Self::Faulty(Fault::Unreachable) => "unreachable",
             Self::Faulty(Fault::Impostor) => "impostor",
@@ -215,6 +216,12 @@ pub enum Fault {
         /// For how long.
         quiet: Duration,
     },
+    /// Data was in flight and nothing of it came through, while probes were answered: packets that
+    /// are large vanish, or something on the way lost the connection.
+    Stuck {
+        /// For how long.
+        quiet: Duration,
+    },
     /// Probes were not answered.
     ProbesLost {
         /// How many in a row.
@@ -231,14 +238,16 @@ impl Fault {
     /// says why, what it says next is enough.
     pub(crate) const fn needs_trial(self) -> bool {
         match self {
-            Self::Silent { .. } | Self::ProbesLost { .. } | Self::Impostor => true,
+            Self::Silent { .. } | Self::Stuck { .. } | Self::ProbesLost { .. } | Self::Impostor => {
+                true
+            }
             Self::Unreachable => false,
         }
     }
 
     pub(crate) const fn reason(self) -> Reason {
         match self {
-            Self::Silent { .. } | Self::ProbesLost { .. } => Reason::Timeout,
+            Self::Silent { .. } | Self::Stuck { .. } | Self::ProbesLost { .. } => Reason::Timeout,
             Self::Unreachable => Reason::InterfaceDown,
             // The link carries packets, only not to where they should go.
             Self::Impostor => Reason::QualityDegradation,

@@ -22,11 +22,14 @@ pub fn suite() -> Vec<Case> {
         case(cable_out_wifi_unstable(), 8),
         case(international_roaming(), 2),
         case(vpn_comes_and_goes(), 0),
-        case(two_bad_links(), 4),
+        case(two_bad_links(), 2),
         case(captive_portal(), 2),
-        case(large_packets_vanish(), 5),
+        case(large_packets_vanish(), 2),
+        case(large_packets_stay_away(), 4),
         case(asymmetric_loss(), 3),
         case(flapping(), 3),
+        case(flapping_standby(), 2),
+        case(network_fills_up(), 4),
         case(satellite_handovers(), 0),
     ]
 }
@@ -155,9 +158,8 @@ fn captive_portal() -> Scenario {
         .upload(70_000, mib(8))
 }
 
-/// A tunnel of the provider's on the way: questions pass, and nothing that carries. Probes can't tell,
-/// so the cable is come back to; of the uploads that it let down, one tries it.
-/// The third time that it fails, dampening ends that: five switches, two of them back.
+/// A tunnel of the provider's on the way: questions pass, and nothing that carries. Probes can't tell
+/// when that is over, so the cable is passed over for a minute.
 fn large_packets_vanish() -> Scenario {
     scenario("large-packets-vanish", vec![LinkPlan::ethernet(), LinkPlan::lte()], 120)
         .upload(3_000, mib(12))
@@ -167,6 +169,17 @@ fn large_packets_vanish() -> Scenario {
         .upload(30_000, mib(2))
         .at(40_000, Step::Shape(0, Way::Up, Change::Largest(None)))
         .upload(80_000, mib(8))
+}
+
+/// The same for longer than a minute: of the uploads that the cable let down, one tries it.
+fn large_packets_stay_away() -> Scenario {
+    let start =
+        scenario("large-packets-stay-away", vec![LinkPlan::ethernet(), LinkPlan::lte()], 300);
+    (0..4)
+        .fold(start, |it, upload| it.upload(3_000 + 200 * upload, mib(32)))
+        .at(5_000, Step::Shape(0, Way::Up, Change::Largest(Some(1_400))))
+        .at(150_000, Step::Shape(0, Way::Up, Change::Largest(None)))
+        .upload(220_000, mib(8))
 }
 
 /// What is sent is lost, what comes back is not; later the other way round.
@@ -190,6 +203,34 @@ fn flapping() -> Scenario {
         scenario.at(5_000 + 1000 * flap, Step::Facts(0, facts))
     });
     flaps.upload(120_000, mib(4)).upload(400_000, mib(4)).upload(640_000, mib(4))
+}
+
+/// The WiFi is out for two seconds of every fifteen while nobody needs it. Then the cable is pulled: a
+/// modem that is worse by its priority is the better standby.
+fn flapping_standby() -> Scenario {
+    let links = vec![LinkPlan::ethernet(), LinkPlan::wifi(), LinkPlan::lte()];
+    let start = scenario("flapping-standby", links, 200).upload(95_000, mib(64));
+    let flaps = (0..12).fold(start, |it, flap| {
+        it.at(5_000 + 15_000 * flap, Step::Facts(1, Facts::NO_CARRIER))
+            .at(7_000 + 15_000 * flap, Step::Facts(1, Facts::UP))
+    });
+    flaps.at(97_000, Step::Facts(0, Facts::NO_CARRIER))
+}
+
+/// Everybody is at home: the cable's network slows to a fiftieth of what it carried. Nothing is known of the WiFi,
+/// which costs nothing to try; there, it is the same later.
+fn network_fills_up() -> Scenario {
+    let rate = |link, bps| Step::Shape(link, Way::Up, Change::Rate(bps));
+    let slows = |it: Scenario, link, at_s: u64| {
+        [8_000_000, 3_000_000, 1_000_000, 400_000]
+            .into_iter()
+            .zip(at_s..)
+            .fold(it, |it, (bps, at)| it.at(1000 * at, rate(link, bps)))
+    };
+    let links = vec![LinkPlan::ethernet(), LinkPlan::wifi()];
+    let start = scenario("network-fills-up", links, 600).upload(3_000, mib(4));
+    let start = slows(start.upload(75_000, mib(40)), 0, 80);
+    slows(start, 1, 300).at(280_000, rate(0, 20_000_000)).upload(290_000, mib(24))
 }
 
 /// Nothing moves for 180 ms every 15 s, and twice for nearly a second, until another satellite is found. That

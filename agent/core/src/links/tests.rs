@@ -482,13 +482,25 @@ fn a_link_that_crawls_for_hours_is_tried_ever_more_rarely() {
 }
 
 #[test]
-fn what_a_link_delivered_long_ago_is_no_reason_to_move() {
+fn a_link_that_lost_its_speed_is_left_to_try_one_that_carried_too_long_ago_to_tell() {
     let mut world = both_rates_known();
     world.tick_ms = 100;
     world.run(600_000);
 
     world.wire(ETH).rate = 20_000;
-    world.run(300_000);
+    world.run(60_000);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::QualityDegradation)]);
+    assert_eq!(world.switches[0].evidence.name(), "dropped");
+}
+
+#[test]
+fn a_link_that_always_crawled_is_not_left_for_one_of_which_nothing_is_known() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 100;
+
+    world.wire(ETH).rate = 20_000;
+    world.run(600_000);
 
     assert_eq!(world.switches, []);
 }

@@ -299,8 +299,24 @@ fn a_rate_that_is_not_known_wins_nothing() {
     };
     let slow = link(40, Some(64 << 10));
 
-    assert_eq!(link(0, None).gain_over(&slow), 0);
-    assert_eq!(link(10, Some(512 << 10)).gain_over(&slow), 30);
+    assert_eq!(link(0, None).gain_over(&slow, LOSS), 0);
+    assert_eq!(link(10, Some(512 << 10)).gain_over(&slow, LOSS), 30);
+}
+
+#[test]
+fn what_a_link_lost_another_may_be_worth_although_its_rate_is_not_known() {
+    let dropped = |to| Some(Evidence::Dropped { from: 95, to });
+    let slowed = |to: u8| Candidate {
+        score: Score { rate: 100 - to, ..Score::default() },
+        rate: Some(50 << 10),
+        ..link(1, State::Healthy, true, dropped(to), to)
+    };
+
+    let moved = outcome(&slowed(56), &standby(2, State::Healthy));
+    assert_eq!(moved.map(|(_, why)| why), dropped(56));
+    assert_eq!(outcome(&slowed(56), &link(2, State::Healthy, false, None, 65)), None, "by margin");
+    let known = Candidate { rate: Some(40 << 10), score: scored(60), ..standby(2, State::Healthy) };
+    assert_eq!(outcome(&slowed(56), &known), None, "it was tried");
 }
 
 #[test]
