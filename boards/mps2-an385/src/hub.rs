@@ -6,10 +6,11 @@ use crate::courier;
 use crate::drivers::nor::Nor;
 use crate::settings::{POLICY, Settings};
 use baton_core::{
-    Action, Agent, Attempt, Event, Failure, Instant, LinkId, Observation, Outcome, StateKind,
+    Action, Agent, Attempt, Event, Instant, LinkId, Observation, Outcome, Resume, StateKind,
     UploadId, Verdict,
 };
 use baton_mps2_an385::journal::{Journal, WATERMARK};
+use baton_wire::upload::Order;
 use baton_wire::url::Target;
 use core::cell::{Cell, RefCell};
 use defmt::{debug, info};
@@ -31,20 +32,12 @@ pub(crate) const NAMES: [&str; LINKS] = ["ethernet", "modem"];
 
 pub(crate) type Core = Agent<LINKS, 1, { baton_core::GUARANTEED as usize }, 1>;
 
-/// What the core wants of a lane.
+/// What a lane is told of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Make the upload exist.
-    Create,
-    /// Ask for its offset.
-    Ask,
-    /// Append from here on.
-    Append { from: u64 },
-    /// Start nothing new.
-    Hold,
-    /// Go on.
-    Unhold,
-    /// End.
+pub(crate) enum Word {
+    /// What the core wants of it.
+    Order(Order),
+    /// It ends.
     Drop,
 }
 
@@ -55,6 +48,8 @@ pub(crate) struct Transfer {
     pub(crate) chain: u64,
     pub(crate) name: String<32>,
     pub(crate) total: u64,
+    /// What its upstream takes appends for.
+    pub(crate) resume: Resume,
     /// Its URL, once it exists upstream.
     pub(crate) location: Option<Target>,
     /// End of what was ever handed to a connection: the upstream can't hold more.
@@ -67,7 +62,7 @@ pub(crate) struct Transfer {
 pub(crate) struct Port {
     pub(crate) stack: Stack<'static>,
     /// The core gives a lane one order at a time, and a drop may follow at once.
-    pub(crate) orders: Channel<NoopRawMutex, (Attempt, Order), 4>,
+    pub(crate) orders: Channel<NoopRawMutex, (Attempt, Word), 4>,
     /// A probe is wanted.
     pub(crate) probe: Signal<NoopRawMutex, ()>,
     in_flight: Cell<bool>,
@@ -230,14 +225,18 @@ impl Hub {
             // Which link it is on the lanes know: orders of other attempts are not theirs.
             Action::Hold { attempt, .. } => self.order_all(attempt, Order::Hold),
             Action::Unhold { attempt, .. } => self.order_all(attempt, Order::Unhold),
-            Action::Drop { attempt, link, .. } => self.order(link, attempt, Order::Drop),
+            Action::Drop { attempt, link, .. } => self.tell(link, attempt, Word::Drop),
             Action::Answer { verdict, .. } => self.verdict.signal(verdict),
         }
     }
 
     fn order(&self, link: LinkId, attempt: Attempt, order: Order) {
+        self.tell(link, attempt, Word::Order(order));
+    }
+
+    fn tell(&self, link: LinkId, attempt: Attempt, word: Word) {
         // A lane that does not take its orders is overdue to the core, which drops it in the end.
-        if self.port(link).orders.try_send((attempt, order)).is_err() {
+        if self.port(link).orders.try_send((attempt, word)).is_err() {
             debug!("{} takes no orders", NAMES[usize::from(link.0)]);
         }
     }
@@ -284,11 +283,5 @@ impl Hub {
             courier::note(self, transfer.chain, 0, Some(&target));
             transfer.location = Some(target);
         }
-    }
-
-    /// The upstream can't hold what was never written: to believe it would leave a hole.
-    pub(crate) fn vouch(&self, offset: u64) -> Result<(), Failure> {
-        let written = self.transfer.borrow().as_ref().map_or(0, |transfer| transfer.written);
-        if offset <= written { Ok(()) } else { Err(Failure::Absurd { offset }) }
     }
 }

@@ -3,11 +3,12 @@
 
 mod appends;
 
-use crate::hub::{Hub, NAMES, Order};
+use crate::hub::{Hub, NAMES, Word};
 use crate::probe::connect;
 use appends::Appends;
 use baton_core::{Attempt, Failure, LinkId, Observation, Outcome};
 use baton_mps2_an385::journal::Cursor;
+use baton_wire::upload::Order;
 use core::future::pending;
 use defmt::debug;
 use embassy_futures::select::{Either, Either4, select, select4};
@@ -44,14 +45,12 @@ pub(crate) async fn run(hub: &'static Hub, link: LinkId, buffers: &'static mut B
     let socket = TcpSocket::new(port.stack, &mut buffers.receive, &mut buffers.send);
     let mut lane = Lane { hub, link, socket, cursor: Cursor::default(), written: 0, acked: 0 };
     loop {
-        let (attempt, order) = port.orders.receive().await;
-        match order {
-            Order::Create | Order::Ask | Order::Append { .. } => {
+        let (attempt, word) = port.orders.receive().await;
+        match word {
+            Word::Order(order @ (Order::Create | Order::Ask | Order::Append { .. })) => {
                 let ended = lane.serve(attempt, order).await;
                 if ended != Ok(Ended::Clean) {
-                    lane.socket.abort();
-                    // The reset leaves at once, or never.
-                    let _ = select(lane.socket.flush(), Timer::after(RESET)).await;
+                    lane.disconnect().await;
                 }
                 hub.observe_flight(link, false);
                 if let Err(failure) = ended {
@@ -64,41 +63,61 @@ pub(crate) async fn run(hub: &'static Hub, link: LinkId, buffers: &'static mut B
                 }
             }
             // Of an attempt that has ended by itself.
-            Order::Hold | Order::Unhold | Order::Drop => {}
+            Word::Order(Order::Hold | Order::Unhold) | Word::Drop => {}
         }
     }
 }
 
-/// How an attempt ends that the core lets go of.
+/// How an attempt ends on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
     /// Nothing is unanswered: the connection is as good as new.
     Clean,
+    /// The attempt goes on, on another connection.
+    Spent,
     Torn,
 }
 
 impl Lane<'_> {
     /// Works until the core lets go of the attempt, or it fails.
     async fn serve(&mut self, attempt: Attempt, first: Order) -> Result<Ended, Failure> {
-        let mut appends = Appends::new(self.hub, attempt);
+        let mut appends = Appends::new(self.hub, self.link, attempt);
         appends.obey(first);
-        if self.socket.state() != State::Established {
-            let mut connecting = core::pin::pin!(connect(self.hub, self.link, &mut self.socket));
-            loop {
-                let orders = self.hub.port(self.link).orders.receive();
-                match select(orders, &mut connecting).await {
-                    Either::First((of, Order::Drop)) if of == attempt => return Ok(Ended::Torn),
-                    Either::First((of, order)) if of == attempt => appends.obey(order),
-                    Either::First(_) => {}
-                    Either::Second(connected) => {
-                        connected?;
-                        break;
-                    }
-                }
+        loop {
+            if self.socket.state() != State::Established
+                && !self.open(attempt, &mut appends).await?
+            {
+                return Ok(Ended::Torn);
             }
-            (self.written, self.acked) = (0, 0);
+            match self.talk(attempt, &mut appends).await? {
+                Ended::Spent => {
+                    self.disconnect().await;
+                    appends.renew();
+                }
+                ended @ (Ended::Clean | Ended::Torn) => return Ok(ended),
+            }
         }
-        self.talk(attempt, &mut appends).await
+    }
+
+    /// Connects. `false`: the core let go of the attempt meanwhile.
+    async fn open(&mut self, attempt: Attempt, appends: &mut Appends<'_>) -> Result<bool, Failure> {
+        (self.written, self.acked) = (0, 0);
+        let mut connecting = core::pin::pin!(connect(self.hub, self.link, &mut self.socket));
+        loop {
+            let orders = self.hub.port(self.link).orders.receive();
+            match select(orders, &mut connecting).await {
+                Either::First((of, Word::Drop)) if of == attempt => return Ok(false),
+                Either::First((of, Word::Order(order))) if of == attempt => appends.obey(order),
+                Either::First(_) => {}
+                Either::Second(connected) => return connected.map(|()| true),
+            }
+        }
+    }
+
+    /// The reset leaves at once, or never.
+    async fn disconnect(&mut self) {
+        self.socket.abort();
+        let _ = select(self.socket.flush(), Timer::after(RESET)).await;
     }
 
     async fn talk(
@@ -108,6 +127,9 @@ impl Lane<'_> {
     ) -> Result<Ended, Failure> {
         let mut input = [0; 512];
         loop {
+            if appends.is_spent() {
+                return Ok(Ended::Spent);
+            }
             appends.begin()?;
             let (hub, link) = (self.hub, self.link);
             let is_waiting = appends.has_output();
@@ -120,11 +142,11 @@ impl Lane<'_> {
                 async { if is_in_flight { Timer::after(LOOK).await } else { pending().await } };
             let orders = hub.port(link).orders.receive();
             match select4(orders, reader.read(&mut input), writable, look).await {
-                Either4::First((of, Order::Drop)) if of == attempt => {
+                Either4::First((of, Word::Drop)) if of == attempt => {
                     let ended = if appends.is_clean() { Ended::Clean } else { Ended::Torn };
                     return Ok(ended);
                 }
-                Either4::First((of, order)) if of == attempt => appends.obey(order),
+                Either4::First((of, Word::Order(order))) if of == attempt => appends.obey(order),
                 Either4::First(_) => {}
                 Either4::Second(Ok(0) | Err(_)) => return Err(Failure::Cut),
                 Either4::Second(Ok(count)) => {

@@ -20,10 +20,11 @@ use baton_core::{
     Action, Agent, Attempt, BLOCK_SIZE, Event, Failure, Instant, LinkId, Observation, Outcome,
     Policy, Signal, UploadId, Verdict,
 };
+use baton_wire::upload::Order;
 use core::ops::Range;
 use ingest::Client;
 use lane::{Handle, Lane};
-use offsets::{Order, Subject};
+use offsets::Subject;
 use probe::Probe;
 use std::collections::{BTreeMap, VecDeque};
 
