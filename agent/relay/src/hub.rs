@@ -357,3 +357,6 @@ impl<T: Transport + 'static> Hub<T> {
         crate::sampler::sample(self);
     }
 }
+
+#[cfg(test)]
+mod tests;

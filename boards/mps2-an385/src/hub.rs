@@ -6,10 +6,11 @@ use crate::courier;
 use crate::drivers::nor::Nor;
 use crate::settings::{POLICY, Settings};
 use baton_core::{
-    Action, Agent, Attempt, Event, Instant, LinkId, Observation, Outcome, Resume, StateKind,
-    UploadId, Verdict,
+    Action, Attempt, Event, Instant, LinkId, Observation, Outcome, Resume, StateKind, UploadId,
+    Verdict,
 };
 use baton_mps2_an385::journal::{Journal, WATERMARK};
+use baton_mps2_an385::{Core, LINKS};
 use baton_wire::upload::Order;
 use baton_wire::url::Target;
 use core::cell::{Cell, RefCell};
@@ -22,15 +23,11 @@ use embassy_sync::signal::Signal;
 use embassy_time::Timer;
 use heapless::String;
 
-/// Ethernet and the modem.
-pub(crate) const LINKS: usize = 2;
 pub(crate) const ETHERNET: LinkId = LinkId(0);
 pub(crate) const MODEM: LinkId = LinkId(1);
 
 /// For the log.
 pub(crate) const NAMES: [&str; LINKS] = ["ethernet", "modem"];
-
-pub(crate) type Core = Agent<LINKS, 1, { baton_core::GUARANTEED as usize }, 1>;
 
 /// What a lane is told of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
