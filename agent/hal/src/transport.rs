@@ -1,7 +1,6 @@
 //! Byte streams to the upstream, each bound to one link.
 
 use baton_core::Duration;
-use std::io::IoSlice;
 
 /// What the transport knows of a stream: TCP_INFO on Linux.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,9 +58,10 @@ pub trait Stream {
     /// Reads what is there. `Ok(None)`: nothing now. `Ok(Some(0))`: the peer closed.
     fn try_read(&self, buf: &mut [u8]) -> Result<Option<usize>, Self::Error>;
 
-    /// Writes what fits now. `Ok(None)`: nothing does, and the next write begins with the same
+    /// Writes what fits now of these bytes, one slice behind the other; a backend may take fewer than there
+    /// is room for. `Ok(None)`: nothing does, and the next write begins with the same
     /// bytes: a stream that encrypts may have begun to send them.
-    fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, Self::Error>;
+    fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, Self::Error>;
 
     /// What the transport knows; `None` where it can't tell.
     fn info(&self) -> Option<StreamInfo>;
@@ -91,11 +91,9 @@ pub trait Transport: 'static {
         None
     }
 
-    /// What streams have carried since the last call, by link: see
+    /// Tells what streams have carried since the last call, by link: see
     /// [`StreamInfo::carried_bytes`]. Nothing where nobody counts.
-    fn take_carried(&self) -> Vec<(String, u64)> {
-        Vec::new()
-    }
+    fn take_carried(&self, _: &mut dyn FnMut(&str, u64)) {}
 }
 
 /// How many streams were encrypted, by what that took.

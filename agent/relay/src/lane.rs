@@ -22,7 +22,6 @@ use core::ops::Range;
 use offsets::ByOffset;
 use outbox::Outbox;
 use session::{Dialect, Unwritten};
-use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::sync::mpsc;
 
@@ -144,7 +143,7 @@ impl<T: Transport + 'static> Lane<T> {
         let left = (body.end - body.start).min(soon.max(BLOCK_SIZE as u64));
         if left == 0 {
             return stream
-                .try_write(&[IoSlice::new(head)])
+                .try_write(&[head])
                 .map(Option::unwrap_or_default)
                 .map_err(Unwritten::Transport);
         }
@@ -177,7 +176,7 @@ impl<T: Transport + 'static> Lane<T> {
             Unwritten::Lost
         })?;
         stream
-            .try_write(&[IoSlice::new(head), IoSlice::new(&scratch[..read])])
+            .try_write(&[head, &scratch[..read]])
             .map(Option::unwrap_or_default)
             .map_err(Unwritten::Transport)
     }
@@ -195,9 +194,9 @@ impl<T: Transport + 'static> Lane<T> {
             return Err(Unwritten::Lost);
         }
         let blocks = self.hub.arena.read();
-        let mut slices = [IoSlice::new(head); 1 + GATHERED];
+        let mut slices = [head; 1 + GATHERED];
         for (slice, place) in slices[1..].iter_mut().zip(&places) {
-            *slice = IoSlice::new(&blocks[place.range()]);
+            *slice = &blocks[place.range()];
         }
         stream
             .try_write(&slices[..1 + places.len()])

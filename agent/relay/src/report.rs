@@ -221,7 +221,7 @@ pub(crate) fn links<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Link> {
             let link = LinkId(index as u8);
             let view = core.links().view(link);
             Some(Link {
-                name: facts.name.clone(),
+                name: facts.name.to_string(),
                 index: facts.index,
                 class: view.spec.class.name(),
                 state: view.state.name(),

@@ -1,10 +1,12 @@
 //! The driver of the core's modem machine: the serial line is the dialogue's, then PPP's, then the
 //! dialogue's again.
 
+use crate::clock::Clock;
 use crate::drivers::power::Power as Supply;
 use crate::drivers::uart::Uart;
-use crate::hub::{Hub, MODEM, now, until};
+use crate::hub::{Hub, MODEM};
 use baton_core::modem::{Action, Command, Event, Hangup, Line, Modem, Power, StateKind, Text};
+use baton_hal::Time;
 use core::convert::Infallible;
 use core::future::pending;
 use defmt::{debug, info};
@@ -42,7 +44,7 @@ impl Cellular {
                     news.2.map_or("none", |block| block.name())
                 );
             }
-            match self.modem.poll_action(now()) {
+            match self.modem.poll_action(Clock.now()) {
                 Some(Action::Power(power)) => self.switch(power).await,
                 Some(Action::Send(command)) => self.send(command).await,
                 Some(Action::Start) => {
@@ -50,7 +52,7 @@ impl Cellular {
                     line.restart();
                 }
                 // PPP has let go of the line already.
-                Some(Action::Stop) => self.modem.handle_event(now(), Event::Stopped),
+                Some(Action::Stop) => self.modem.handle_event(Clock.now(), Event::Stopped),
                 None => self.listen(&mut line).await,
             }
         }
@@ -66,11 +68,11 @@ impl Cellular {
                 self.uart.consume(used);
                 if let Some(reply) = reply {
                     debug!("heard {}", defmt::Debug2Format(&reply));
-                    self.modem.handle_event(now(), Event::Heard(reply));
+                    self.modem.handle_event(Clock.now(), Event::Heard(reply));
                 }
             }
-            Either3::Second(()) => self.modem.handle_timeout(now()),
-            Either3::Third(state) => self.modem.handle_event(now(), Event::Link(state)),
+            Either3::Second(()) => self.modem.handle_timeout(Clock.now()),
+            Either3::Third(state) => self.modem.handle_event(Clock.now(), Event::Link(state)),
         }
     }
 
@@ -80,7 +82,7 @@ impl Cellular {
             Timer::after(OFF).await;
         }
         self.supply.set(true);
-        self.modem.handle_event(now(), Event::Powered);
+        self.modem.handle_event(Clock.now(), Event::Powered);
     }
 
     async fn send(&mut self, command: Command) {
@@ -105,16 +107,16 @@ impl Cellular {
                 let link = hub.modem_link.wait();
                 match select4(&mut session, network.wait(), deadline, link).await {
                     Either4::First(_) => {
-                        modem.handle_event(now(), Event::HungUp);
+                        modem.handle_event(Clock.now(), Event::HungUp);
                         break;
                     }
                     Either4::Second(status) => {
                         hub.port(MODEM).stack.set_config_v4(config_of(status));
-                        modem.handle_event(now(), Event::NetworkUp);
+                        modem.handle_event(Clock.now(), Event::NetworkUp);
                         info!("modem: online");
                     }
-                    Either4::Third(()) => modem.handle_timeout(now()),
-                    Either4::Fourth(state) => modem.handle_event(now(), Event::Link(state)),
+                    Either4::Third(()) => modem.handle_timeout(Clock.now()),
+                    Either4::Fourth(state) => modem.handle_event(Clock.now(), Event::Link(state)),
                 }
             }
         }
@@ -124,7 +126,7 @@ impl Cellular {
 
 async fn wait_for<W>(next: Option<(baton_core::Instant, W)>) {
     match next {
-        Some((at, _)) => until(at).await,
+        Some((at, _)) => Clock.until(at).await,
         None => pending().await,
     }
 }

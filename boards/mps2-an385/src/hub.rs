@@ -2,6 +2,7 @@
 //!
 //! Everything runs on one thread. No borrow of the core lives across an await.
 
+use crate::clock::Clock;
 use crate::courier;
 use crate::drivers::nor::Nor;
 use crate::settings::{POLICY, Settings};
@@ -9,6 +10,7 @@ use baton_core::{
     Action, Attempt, Event, Instant, LinkId, Observation, Outcome, Resume, StateKind, UploadId,
     Verdict,
 };
+use baton_hal::Time;
 use baton_mps2_an385::journal::{Journal, WATERMARK};
 use baton_mps2_an385::{Core, LINKS};
 use baton_wire::upload::Order;
@@ -20,7 +22,6 @@ use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
-use embassy_time::Timer;
 use heapless::String;
 
 pub(crate) const ETHERNET: LinkId = LinkId(0);
@@ -99,19 +100,6 @@ pub(crate) struct Hub {
     switches: Cell<u32>,
 }
 
-/// The core's time: a second more than embassy's, so that "a while ago" is representable.
-pub(crate) fn now() -> Instant {
-    Instant::from_micros(embassy_time::Instant::now().as_micros() + EPOCH_US)
-}
-
-/// The same point on embassy's clock.
-pub(crate) fn until(at: Instant) -> Timer {
-    let micros = at.as_micros().saturating_sub(EPOCH_US);
-    Timer::at(embassy_time::Instant::from_micros(micros))
-}
-
-const EPOCH_US: u64 = 1_000_000;
-
 impl Hub {
     pub(crate) fn new(
         settings: Settings,
@@ -141,7 +129,7 @@ impl Hub {
 
     /// One mutation of the core, then its actions.
     pub(crate) fn feed(&self, event: Event) {
-        let now = now();
+        let now = Clock.now();
         self.core.borrow_mut().handle_event(now, event);
         self.settle(now);
     }
@@ -188,8 +176,8 @@ impl Hub {
             let next = self.core.borrow().poll_timeout(self.settled.get());
             match next {
                 Some((at, _)) => {
-                    select(until(at), self.timer.wait()).await;
-                    let now = now();
+                    select(Clock.until(at), self.timer.wait()).await;
+                    let now = Clock.now();
                     if now >= at {
                         self.core.borrow_mut().handle_timeout(now);
                         self.settle(now);

@@ -119,6 +119,7 @@ impl fmt::Display for Difference<'_> {
 pub const LINE: usize = 160;
 
 /// Feeds the record to a new agent, and compares what it wants.
+#[expect(clippy::result_large_err, reason = "without an allocator there is nowhere else")]
 pub fn replay<'a, const L: usize, const U: usize, const B: usize, const C: usize>(
     agent: &mut Agent<L, U, B, C>,
     record: &'a str,
@@ -164,6 +165,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line is what `write` writes.
+    #[expect(clippy::result_large_err, reason = "as above")]
     fn expect(
         &mut self,
         write: impl FnOnce(&mut dyn Write) -> fmt::Result,

@@ -6,7 +6,6 @@ use baton_hal::{ErrorKind, Stream, StreamInfo};
 use baton_hal_linux::BoundStream;
 use core::cell::{Cell, RefCell};
 use core::future::pending;
-use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -99,7 +98,7 @@ impl Stream for LoopbackStream {
         self.ask(|wire| wire.try_read(buf)).map_err(ended)
     }
 
-    fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, LoopbackError> {
+    fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, LoopbackError> {
         self.ask(|wire| wire.try_write(bufs)).map_err(ended)
     }
 
