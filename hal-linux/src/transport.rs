@@ -8,7 +8,7 @@ use crate::{
     tcp_info::stream_info,
 };
 use baton_core::Duration;
-use baton_hal::{ErrorKind, Stream, StreamInfo, Transport};
+use baton_hal::{Bytes, ErrorKind, Stream, StreamInfo, Transport};
 use core::{
     cell::Cell,
     fmt,
@@ -243,7 +243,7 @@ impl From<TcpStream> for BoundStream {
     }
 }
 
-impl Stream for BoundStream {
+impl Bytes for BoundStream {
     type Error = TransportError;
 
     async fn readable(&self) {
@@ -267,7 +267,9 @@ impl Stream for BoundStream {
         }
         now(self.0.try_write_vectored(&slices[..bufs.len().min(GATHERED)]))
     }
+}
 
+impl Stream for BoundStream {
     fn info(&self) -> Option<StreamInfo> {
         stream_info(&self.0)
     }

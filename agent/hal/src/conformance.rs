@@ -6,7 +6,7 @@
 
 pub mod segments;
 
-use crate::{Error, ErrorKind, Facts, LinkChange, LinkName, Links, Stream, Transport};
+use crate::{Bytes, Error, ErrorKind, Facts, LinkChange, LinkName, Links, Stream, Transport};
 use baton_core::Duration;
 use core::future::Future;
 use std::collections::BTreeMap;

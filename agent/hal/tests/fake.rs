@@ -2,7 +2,7 @@
 
 use baton_core::{Class, Duration, spool::Position};
 use baton_hal::{
-    Error, ErrorKind, Facts, LinkChange, Links, Segment, Segments, Stream, Transport,
+    Bytes, Error, ErrorKind, Facts, LinkChange, Links, Segment, Segments, Stream, Transport,
     conformance::{self, Fault, Rig},
     fake::{Fake, FakeLinks, FakeSegments, FakeStream, FakeTransport},
 };
@@ -62,7 +62,7 @@ impl Rig for InMemory {
 
 fn link(name: &str, index: u8) -> Facts {
     Facts {
-        name: name.try_into().unwrap(),
+        name: name.try_into().expect("it is short"),
         index: index.into(),
         class: Class::Ethernet,
         carrier: true,

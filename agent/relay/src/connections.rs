@@ -2,7 +2,7 @@
 
 use crate::hub::{Hub, LINKS};
 use baton_core::{Duration, Failure, Instant, LinkId, Observation};
-use baton_hal::{Error, ErrorKind, Stream, Transport};
+use baton_hal::{Bytes, Error, ErrorKind, Stream, Transport};
 use core::cell::RefCell;
 use std::rc::Rc;
 

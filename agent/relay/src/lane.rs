@@ -15,7 +15,7 @@ use crate::hub::Hub;
 use crate::transfer::{Body, Transfer};
 use crate::upstream::Spoken;
 use baton_core::{Attempt, BLOCK_SIZE, Failure, LinkId, Outcome};
-use baton_hal::{Stream, Transport};
+use baton_hal::{Bytes, Stream, Transport};
 pub(crate) use baton_wire::upload::Order;
 use baton_wire::upload::Protocol;
 use core::ops::Range;

@@ -1,7 +1,7 @@
 //! What every link is billed for: each stream's bytes are counted, whoever uses it and however it
 //! ends.
 
-use baton_hal::{Handshakes, Stream, StreamInfo, Transport};
+use baton_hal::{Bytes, Handshakes, Stream, StreamInfo, Transport};
 use core::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
@@ -73,7 +73,7 @@ impl<S: Stream> Drop for Tab<S> {
     }
 }
 
-impl<S: Stream> Stream for MeteredStream<S> {
+impl<S: Stream> Bytes for MeteredStream<S> {
     type Error = S::Error;
 
     async fn readable(&self) {
@@ -91,7 +91,9 @@ impl<S: Stream> Stream for MeteredStream<S> {
     fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, S::Error> {
         self.0.stream.try_write(bufs)
     }
+}
 
+impl<S: Stream> Stream for MeteredStream<S> {
     fn info(&self) -> Option<StreamInfo> {
         self.0.stream.info()
     }

@@ -3,10 +3,10 @@
 
 use crate::clock::Clock;
 use crate::drivers::power::Power as Supply;
-use crate::drivers::uart::Uart;
 use crate::hub::{Hub, MODEM};
+use crate::serial::Serial;
 use baton_core::modem::{Action, Command, Event, Hangup, Line, Modem, Power, StateKind, Text};
-use baton_hal::Time;
+use baton_hal::{Bytes, Time};
 use core::convert::Infallible;
 use core::future::pending;
 use defmt::{debug, info};
@@ -20,15 +20,15 @@ use embedded_io_async::{BufRead, ErrorType, Read, Write};
 use heapless::String;
 
 /// The modem and what it hangs on.
-pub(crate) struct Cellular {
+pub(crate) struct Cellular<B> {
     pub(crate) hub: &'static Hub,
     pub(crate) modem: Modem,
-    pub(crate) uart: Uart,
+    pub(crate) uart: Serial<B>,
     pub(crate) supply: Supply,
     pub(crate) ppp: Runner<'static>,
 }
 
-impl Cellular {
+impl<B: Bytes<Error = Infallible>> Cellular<B> {
     /// Keeps the modem online, for good.
     pub(crate) async fn run(&mut self) -> ! {
         let mut line = Line::new();
@@ -148,16 +148,16 @@ fn config_of(status: Ipv4Status) -> ConfigV4 {
 }
 
 /// The line, with an ear for a modem that falls back to words.
-struct Watched<'a> {
-    uart: &'a mut Uart,
+struct Watched<'a, B> {
+    uart: &'a mut Serial<B>,
     hangup: Hangup,
 }
 
-impl ErrorType for Watched<'_> {
+impl<B> ErrorType for Watched<'_, B> {
     type Error = Infallible;
 }
 
-impl Read for Watched<'_> {
+impl<B: Bytes<Error = Infallible>> Read for Watched<'_, B> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
         let bytes = self.fill_buf().await?;
         let count = bytes.len().min(buf.len());
@@ -167,7 +167,7 @@ impl Read for Watched<'_> {
     }
 }
 
-impl BufRead for Watched<'_> {
+impl<B: Bytes<Error = Infallible>> BufRead for Watched<'_, B> {
     async fn fill_buf(&mut self) -> Result<&[u8], Infallible> {
         let is_new = self.uart.is_empty();
         let bytes = self.uart.fill_buf().await?;
@@ -180,7 +180,7 @@ impl BufRead for Watched<'_> {
     }
 }
 
-impl Write for Watched<'_> {
+impl<B: Bytes<Error = Infallible>> Write for Watched<'_, B> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         self.uart.write(bytes).await
     }

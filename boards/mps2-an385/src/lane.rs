@@ -8,7 +8,7 @@ use crate::probe::connect;
 use crate::sockets;
 use appends::Appends;
 use baton_core::{Attempt, Failure, LinkId, Observation, Outcome};
-use baton_hal::{Stream, Transport};
+use baton_hal::{Bytes, Stream, Transport};
 use baton_mps2_an385::journal::Cursor;
 use baton_wire::upload::Order;
 use core::future::pending;

@@ -12,6 +12,7 @@ mod hub;
 mod lane;
 mod links;
 mod probe;
+mod serial;
 mod settings;
 mod sockets;
 
@@ -27,6 +28,7 @@ use embassy_executor::Spawner;
 use embassy_net::{Config, Runner, StackResources};
 use hub::{ETHERNET, Hub, MODEM, Port};
 use links::Stacks;
+use serial::Serial;
 use settings::{CONTENT_TYPE, FOLDER, Settings};
 use sockets::{Place, Sockets};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -98,7 +100,13 @@ fn start(
     }
     spawner.spawn(unwrap!(run_links(hub, Stacks::new(stacks))));
     let modem = Modem::new(settings::modem(), seed);
-    spawner.spawn(unwrap!(run_modem(Cellular { hub, modem, uart, supply, ppp })));
+    spawner.spawn(unwrap!(run_modem(Cellular {
+        hub,
+        modem,
+        uart: Serial::new(uart),
+        supply,
+        ppp
+    })));
     spawner.spawn(unwrap!(run_sensor(hub)));
     spawner.spawn(unwrap!(run_courier(hub)));
 }
@@ -134,7 +142,7 @@ async fn run_links(hub: &'static Hub, stacks: Stacks) {
 }
 
 #[embassy_executor::task]
-async fn run_modem(mut cellular: Cellular) {
+async fn run_modem(mut cellular: Cellular<uart::Uart>) {
     cellular.run().await
 }
 

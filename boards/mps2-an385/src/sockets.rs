@@ -1,8 +1,7 @@
 //! embassy's sockets as streams to the upstream, each bound to one link by the stack that it is of.
 
 use crate::hub::NAMES;
-use baton_core::Duration;
-use baton_hal::{Error, ErrorKind, Stream, StreamInfo, Transport};
+use baton_hal::{Bytes, Error, ErrorKind, Stream, StreamInfo, Transport};
 use baton_mps2_an385::LINKS;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
@@ -146,7 +145,7 @@ impl Socket {
     }
 }
 
-impl Stream for Socket {
+impl Bytes for Socket {
     type Error = SocketError;
 
     async fn readable(&self) {
@@ -193,7 +192,9 @@ impl Stream for Socket {
         let is_empty = bufs.iter().all(|buf| buf.is_empty());
         Ok((taken > 0 || is_empty).then_some(taken))
     }
+}
 
+impl Stream for Socket {
     fn info(&self) -> Option<StreamInfo> {
         let queued = self.place.socket.borrow().send_queue();
         Some(StreamInfo {
@@ -201,7 +202,6 @@ impl Stream for Socket {
             // What was not sent yet is among them: the stack does not tell.
             unacked_segments: queued.div_ceil(SEGMENT) as u32,
             segment_bytes: SEGMENT as u32,
-            last_ack: Duration::ZERO,
             ..StreamInfo::default()
         })
     }

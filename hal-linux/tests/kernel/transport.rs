@@ -5,7 +5,7 @@ use crate::lab::{
     refuse_bind_to_device, route_v4, with_lab,
 };
 use baton_core::Duration;
-use baton_hal::{Error, ErrorKind, Stream, Transport};
+use baton_hal::{Bytes, Error, ErrorKind, Stream, Transport};
 use baton_hal_linux::{BoundTransport, Family, Network, TransportError, TransportOptions, arrival};
 use core::net::SocketAddr;
 use std::fs;

@@ -3,6 +3,7 @@
 use baton_core::Agent;
 use baton_replay::{Difference, POLICY, RECORDED, Replayed, SEED, replay};
 
+#[expect(clippy::result_large_err, reason = "it is what the library has")]
 fn play(record: &str) -> Result<Replayed, Difference<'_>> {
     replay(&mut Box::new(Agent::<2, 1, 4, 1>::new(POLICY, SEED)), record)
 }
@@ -11,7 +12,8 @@ fn play(record: &str) -> Result<Replayed, Difference<'_>> {
 fn altered(begins: &str, alter: impl Fn(&str) -> String) -> (String, usize) {
     let mut lines: Vec<String> = RECORDED.lines().map(str::to_owned).collect();
     // The first hundred lines have one of everything: what is behind them has to be reached.
-    let at = lines.iter().skip(100).position(|line| line.starts_with(begins)).unwrap() + 100;
+    let at = lines.iter().skip(100).position(|line| line.starts_with(begins));
+    let at = at.expect("there is one") + 100;
     lines[at] = alter(&lines[at]);
     (lines.iter().flat_map(|line| [line, "\n"]).collect(), at + 1)
 }

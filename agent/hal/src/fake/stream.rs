@@ -1,7 +1,7 @@
 //! A stream in memory: two directions, each a queue of flights and an inbox.
 
 use super::{Conditions, Failure, Fake};
-use crate::{ErrorKind, Stream, StreamInfo};
+use crate::{Bytes, ErrorKind, Stream, StreamInfo};
 use baton_core::Duration;
 use core::cell::{RefCell, RefMut};
 use std::{collections::VecDeque, rc::Rc};
@@ -207,7 +207,7 @@ impl FakeStream {
     }
 }
 
-impl Stream for FakeStream {
+impl Bytes for FakeStream {
     type Error = Failure;
 
     async fn readable(&self) {
@@ -258,7 +258,9 @@ impl Stream for FakeStream {
         self.wire.changed.notify_waiters();
         Ok(Some(accepted))
     }
+}
 
+impl Stream for FakeStream {
     fn info(&self) -> Option<StreamInfo> {
         let state = self.settled();
         let lane = &state.lanes[self.side.outward()];

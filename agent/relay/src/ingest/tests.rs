@@ -12,7 +12,7 @@ use baton_core::{
     LinkSpec, Observation, Policy, Roaming, Tariff, UploadPolicy,
 };
 use baton_hal::fake::{Fake, FakeStream, FakeTransport};
-use baton_hal::{Facts, Stream};
+use baton_hal::{Bytes, Facts};
 use baton_wire::http::{Server, ServerEvent};
 use baton_wire::tus::server::{Outcome, Request};
 use core::cell::RefCell;

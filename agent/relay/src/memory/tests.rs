@@ -6,7 +6,7 @@ use crate::meter::Metered;
 use crate::settings::Settings;
 use baton_core::{Class, ClientId, LinkKey, LinkSpec, PATHS, PathRecord, Roaming, Tariff};
 use baton_hal::fake::{Fake, FakeTransport};
-use baton_hal::{Facts, Stream};
+use baton_hal::{Bytes, Facts};
 use core::sync::atomic::{AtomicU32, Ordering};
 use tokio::task::LocalSet;
 

@@ -1,7 +1,7 @@
 //! One TLS connection over a stream that does not block.
 
 use super::TlsError;
-use baton_hal::{Stream, StreamInfo};
+use baton_hal::{Bytes, Stream, StreamInfo};
 use core::cell::{Cell, RefCell};
 use heapless::Deque;
 use rustls::{Connection, HandshakeKind};
@@ -182,7 +182,7 @@ impl Session {
     }
 }
 
-impl<S: Stream> Stream for TlsStream<S> {
+impl<S: Stream> Bytes for TlsStream<S> {
     type Error = TlsError<S::Error>;
 
     async fn readable(&self) {
@@ -212,7 +212,9 @@ impl<S: Stream> Stream for TlsStream<S> {
             None => self.below.try_write(bufs).map_err(TlsError::Below),
         }
     }
+}
 
+impl<S: Stream> Stream for TlsStream<S> {
     fn info(&self) -> Option<StreamInfo> {
         let info = self.below.info()?;
         Some(match &self.session {

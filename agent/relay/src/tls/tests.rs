@@ -2,7 +2,7 @@ use super::*;
 use baton_core::{Class, Duration};
 use baton_hal::conformance::{self, Fault, Rig};
 use baton_hal::fake::{Fake, FakeLinks, FakeStream, FakeTransport};
-use baton_hal::{Error, ErrorKind, Facts, Stream};
+use baton_hal::{Bytes, Error, ErrorKind, Facts};
 use rcgen::{CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData, date_time_ymd};
 use rustls::ServerConnection;
 use rustls::pki_types::PrivatePkcs8KeyDer;

@@ -2,7 +2,7 @@
 
 use super::Line;
 use baton_core::{Duration, RttEstimator};
-use baton_hal::{Error, ErrorKind, Stream, StreamInfo};
+use baton_hal::{Bytes, Error, ErrorKind, Stream, StreamInfo};
 use baton_hal_linux::BoundStream;
 use core::cell::Cell;
 use std::collections::VecDeque;
