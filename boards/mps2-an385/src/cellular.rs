@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::drivers::power::Power as Supply;
 use crate::hub::{Hub, MODEM};
 use crate::serial::Serial;
+use baton_core::Observation;
 use baton_core::modem::{Action, Command, Event, Hangup, Line, Modem, Power, StateKind, Text};
 use baton_hal::{Bytes, Time};
 use core::convert::Infallible;
@@ -33,8 +34,14 @@ impl<B: Bytes<Error = Infallible>> Cellular<B> {
     pub(crate) async fn run(&mut self) -> ! {
         let mut line = Line::new();
         let mut said = (StateKind::Powering, None, None);
+        let mut heard = None;
         loop {
-            let status = self.modem.status();
+            let status = *self.modem.status();
+            if core::mem::replace(&mut heard, status.signal) != status.signal
+                && let Some(signal) = status.signal
+            {
+                self.hub.observe(MODEM, Observation::Signal(signal));
+            }
             let news = (self.modem.state(), status.fault, status.block);
             if core::mem::replace(&mut said, news) != news {
                 info!(

@@ -170,6 +170,8 @@ fields! {
         rsrq_db: rsrq,
         sinr_db: sinr,
         rssi_dbm: rssi,
+        rscp_dbm: rscp,
+        rxlev_dbm: rxlev,
         bitrate_kbps: bitrate
     }
     UploadSpec {
