@@ -2,6 +2,7 @@
 #![no_std]
 
 use baton_core as _;
+use baton_hal as _;
 use baton_wire as _;
 
 #[cfg(feature = "alloc")]

@@ -1,7 +1,6 @@
 //! What this process can and can't do, and what that costs.
 
 use crate::{binding, links::rp_filter_mend, network::Network, tcp_info};
-use baton_hal::LinkName;
 use socket2::{Domain, Socket, Type};
 
 /// One thing that Baton is better off with.
@@ -18,7 +17,7 @@ pub struct Capability {
 }
 
 /// What this process has, on a machine with these links.
-pub fn capabilities(network: &Network, links: &[LinkName]) -> Vec<Capability> {
+pub fn capabilities(network: &Network, links: &[String]) -> Vec<Capability> {
     let mut all = vec![bind_to_device(), tcp_info()];
     all.extend(links.iter().filter_map(|link| return_path(network, link)));
     all

@@ -30,7 +30,7 @@ pub struct LinksOptions {
     pub ignore: Vec<String>,
     /// Links that are configured, with their class where that is configured too. They are
     /// reported also before they have a default route.
-    pub configured: BTreeMap<LinkName, Option<Class>>,
+    pub configured: BTreeMap<String, Option<Class>>,
     /// Where sysfs is mounted.
     pub sysfs: PathBuf,
 }
@@ -85,10 +85,10 @@ pub struct NetlinkLinks {
     network: Network,
     options: LinksOptions,
     /// By index and name: sysfs is read once an interface.
-    classes: BTreeMap<(u32, LinkName), Class>,
+    classes: BTreeMap<(u32, String), Class>,
     /// Indices of the interfaces that are links by having had a default route.
     proven: BTreeSet<u32>,
-    reported: BTreeMap<LinkName, Facts>,
+    reported: BTreeMap<LinkName, Facts<String>>,
     reading: Reading,
     stale: Stale,
     overruns: u32,
@@ -219,7 +219,7 @@ impl NetlinkLinks {
     }
 
     /// The first difference between what is and what was reported.
-    fn next_change(&mut self) -> Option<LinkChange> {
+    fn next_change(&mut self) -> Option<LinkChange<String>> {
         let network = self.network.clone();
         let current = network.with(|tables| self.current(tables));
         let gone = self.reported.keys().find(|name| !current.contains_key(*name)).cloned();
@@ -233,7 +233,7 @@ impl NetlinkLinks {
         Some(LinkChange::Updated(changed))
     }
 
-    fn current(&mut self, tables: &Tables) -> BTreeMap<LinkName, Facts> {
+    fn current(&mut self, tables: &Tables) -> BTreeMap<LinkName, Facts<String>> {
         self.proven.retain(|index| tables.links.contains_key(index));
         self.classes.retain(|(index, name), _| {
             tables.links.get(index).is_some_and(|link| link.name == *name)
@@ -249,7 +249,8 @@ impl NetlinkLinks {
             }
             if self.proven.contains(&link.index) || self.options.configured.contains_key(&link.name)
             {
-                current.insert(link.name.clone(), self.facts(tables, link, path));
+                let facts = self.facts(tables, link, path);
+                current.insert(facts.name.clone(), facts);
             }
         }
         current
@@ -261,13 +262,13 @@ impl NetlinkLinks {
         paths.clone().find(|path| path.address.is_some()).or_else(|| paths.into_iter().next())
     }
 
-    fn facts(&mut self, tables: &Tables, link: &Link, path: Option<Path>) -> Facts {
+    fn facts(&mut self, tables: &Tables, link: &Link, path: Option<Path>) -> Facts<String> {
         let idle = || {
             self.options.family.preferred().iter().find_map(|ip| tables.address(link, *ip, None))
         };
         Facts {
             address: path.map_or_else(idle, |path| path.address),
-            name: link.name.clone(),
+            name: name(&link.name),
             index: link.index,
             class: self.class(link),
             carrier: link.has_carrier(),
@@ -305,14 +306,15 @@ impl NetlinkLinks {
 
 impl Links for NetlinkLinks {
     type Error = LinksError;
+    type Trouble = String;
 
-    async fn changed(&mut self) -> Result<LinkChange, LinksError> {
+    async fn changed(&mut self) -> Result<LinkChange<String>, LinksError> {
         loop {
             if let Some(change) = self.next_change() {
                 return Ok(change);
             }
             if let Some((name, signal)) = self.radios.next() {
-                return Ok(LinkChange::Heard(name, signal));
+                return Ok(LinkChange::Heard(self::name(&name), signal));
             }
             let has_radio = self.reported.values().any(is_radio);
             let due = self.radios.due();
@@ -327,8 +329,13 @@ impl Links for NetlinkLinks {
     }
 }
 
+/// As the kernel has it.
+fn name(link: &str) -> LinkName {
+    LinkName::try_from(link).expect("the kernel has no longer names")
+}
+
 /// Whether it may have something to say.
-fn is_radio(facts: &Facts) -> bool {
+fn is_radio<T>(facts: &Facts<T>) -> bool {
     facts.class == Class::Wifi && facts.carrier
 }
 

@@ -5,7 +5,6 @@ mod path;
 pub(crate) use path::Path;
 
 use crate::netlink::{self, Address, Hop, Ip, Link, Message, Netconf, Route, Rule};
-use baton_hal::LinkName;
 use core::{cell::RefCell, net::IpAddr};
 use std::{collections::BTreeMap, io, rc::Rc};
 
@@ -43,13 +42,13 @@ impl Network {
     }
 
     /// The interface of that index: that of an accepted socket says where a client came in.
-    pub fn interface(&self, index: u32) -> Option<LinkName> {
+    pub fn interface(&self, index: u32) -> Option<String> {
         self.0.borrow().links.get(&index).map(|link| link.name.clone())
     }
 
     /// The interface that has this address. A client may reach it by another interface all the
     /// same (Linux answers for all its addresses on all of them): [`crate::arrival`] can't be led astray.
-    pub fn interface_of(&self, address: IpAddr) -> Option<LinkName> {
+    pub fn interface_of(&self, address: IpAddr) -> Option<String> {
         let tables = self.0.borrow();
         let owner = tables.addresses.iter().find(|owned| owned.ip == address)?;
         tables.links.get(&owner.index).map(|link| link.name.clone())

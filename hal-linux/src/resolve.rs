@@ -7,7 +7,7 @@ use crate::{
     network::Network,
 };
 use baton_core::{Duration, Instant};
-use baton_hal::{Clock, LinkName};
+use baton_hal::Clock;
 use core::{
     cell::RefCell,
     future::poll_fn,
@@ -70,7 +70,7 @@ pub(crate) struct Resolver {
     options: ResolveOptions,
     clock: Clock,
     /// The last good addresses by link and family, and when to ask again.
-    found: RefCell<BTreeMap<(LinkName, Ip), Found>>,
+    found: RefCell<BTreeMap<(String, Ip), Found>>,
 }
 
 #[derive(Clone, Debug)]

@@ -110,16 +110,15 @@ impl Segments for FileSegments {
         }
     }
 
-    fn list(&self) -> Result<Vec<(Position, u64)>, SegmentError> {
+    fn list(&self, found: &mut dyn FnMut(Position, u64)) -> Result<(), SegmentError> {
         let wrong = |error| SegmentError::Io(self.0.path.clone(), error);
-        let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.0.path).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
             if let Some(at) = entry.file_name().to_str().and_then(position) {
-                found.push((at, entry.metadata().map_err(wrong)?.len()));
+                found(at, entry.metadata().map_err(wrong)?.len());
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), SegmentError> {

@@ -8,7 +8,7 @@ use crate::{
     tcp_info::stream_info,
 };
 use baton_core::Duration;
-use baton_hal::{ErrorKind, LinkName, Stream, StreamInfo, Transport};
+use baton_hal::{Bytes, ErrorKind, Stream, StreamInfo, Transport};
 use core::{
     cell::Cell,
     fmt,
@@ -64,9 +64,9 @@ impl TransportOptions {
 #[derive(Debug)]
 pub enum TransportError {
     /// There is no such interface.
-    NoLink(LinkName),
+    NoLink(String),
     /// No carrier, no address or no default route of its own.
-    NoWayOut(LinkName),
+    NoWayOut(String),
     /// This process may not use that link; the text says what mends it.
     NotPermitted(String),
     /// No address of the upstream is known.
@@ -74,7 +74,7 @@ pub enum TransportError {
         /// Its name.
         host: String,
         /// The link over which it was asked for.
-        link: LinkName,
+        link: String,
     },
     /// The kernel or the peer said so.
     Socket(io::Error),
@@ -243,7 +243,7 @@ impl From<TcpStream> for BoundStream {
     }
 }
 
-impl Stream for BoundStream {
+impl Bytes for BoundStream {
     type Error = TransportError;
 
     async fn readable(&self) {
@@ -259,10 +259,17 @@ impl Stream for BoundStream {
         now(self.0.try_read(buf))
     }
 
-    fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, TransportError> {
-        now(self.0.try_write_vectored(bufs))
+    fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, TransportError> {
+        // The kernel's form of the same slices; what there is no place for waits for the next call.
+        let mut slices = [IoSlice::new(&[]); GATHERED];
+        for (slice, buf) in slices.iter_mut().zip(bufs) {
+            *slice = IoSlice::new(buf);
+        }
+        now(self.0.try_write_vectored(&slices[..bufs.len().min(GATHERED)]))
     }
+}
 
+impl Stream for BoundStream {
     fn info(&self) -> Option<StreamInfo> {
         stream_info(&self.0)
     }
@@ -272,6 +279,9 @@ impl Stream for BoundStream {
         let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
     }
 }
+
+/// Slices of one write: a head, and 256 KiB in blocks. The kernel takes 1024.
+const GATHERED: usize = 17;
 
 fn now(done: io::Result<usize>) -> Result<Option<usize>, TransportError> {
     match done {

@@ -5,7 +5,6 @@
 //! part of the score.
 
 use baton_core::{Duration, Signal};
-use baton_hal::LinkName;
 use std::{fs, path::PathBuf};
 use tokio::time::Instant;
 
@@ -14,7 +13,7 @@ pub(crate) struct Radios {
     file: PathBuf,
     due: Instant,
     /// Read and not told yet.
-    heard: Vec<(LinkName, Signal)>,
+    heard: Vec<(String, Signal)>,
 }
 
 impl Radios {
@@ -35,14 +34,14 @@ impl Radios {
     }
 
     /// One reading that nobody was told.
-    pub(crate) fn next(&mut self) -> Option<(LinkName, Signal)> {
+    pub(crate) fn next(&mut self) -> Option<(String, Signal)> {
         self.heard.pop()
     }
 }
 
 /// ` wlan0: 0000   54.  -56.  -256  ...`: status, quality, level in dBm, noise. Without dBm a driver
 /// counts in units of its own, which are positive; a dot marks what is new.
-fn parse(line: &str) -> Option<(LinkName, Signal)> {
+fn parse(line: &str) -> Option<(String, Signal)> {
     let (name, values) = line.split_once(':')?;
     let level = values.split_whitespace().nth(2)?;
     let dbm: i16 = level.trim_end_matches('.').parse().ok()?;

@@ -24,6 +24,7 @@ mod sim;
 mod status;
 mod step;
 
+pub use crate::Signal;
 pub use command::{Apn, Command, Config, Pin, Text};
 pub use event::{Action, Event, Power, Wake};
 pub use hangup::Hangup;
@@ -33,7 +34,6 @@ pub use machine::Modem;
 pub use operator::{Operator, Plmn};
 pub use registration::{Domain, Registration};
 pub use reply::{Final, Reply};
-pub use signal::Signal;
 pub use sim::{Block, Sim};
 pub use status::{StateKind, Status};
 

@@ -13,6 +13,11 @@ pub struct Signal {
     pub sinr_db: Option<i8>,
     /// Received signal strength of WiFi.
     pub rssi_dbm: Option<i16>,
+    /// Received signal code power of 3G's pilot. Costs nothing: a loaded cell breathes, and strong is not good.
+    pub rscp_dbm: Option<i16>,
+    /// Strength of all that a modem receives: RXLEV of 2G, or what `+CSQ` tells of any radio. Costs nothing: how
+    /// much of it is the cell's is not told.
+    pub rxlev_dbm: Option<i16>,
     /// What the radio sends at, in kbit/s.
     pub bitrate_kbps: Option<u32>,
 }

@@ -1,5 +1,6 @@
-//! The one clock.
+//! The one clock of an operating system.
 
+use crate::Time;
 use baton_core::Instant;
 
 /// Monotonic time since the agent started. The only place that reads a clock.
@@ -15,13 +16,22 @@ impl Clock {
         Self { epoch: std::time::Instant::now() }
     }
 
-    /// Time since [`Self::start`], plus one second so that "a while ago" is representable.
+    /// Time since [`Self::start`], plus one second.
     pub fn now(&self) -> Instant {
-        Instant::from_millis(1000) + self.epoch.elapsed()
-    }
-
-    /// The same point on the standard library's clock, for a runtime's timers.
-    pub fn to_std(&self, at: Instant) -> std::time::Instant {
-        self.epoch + at.saturating_since(Instant::from_millis(1000))
+        START + self.epoch.elapsed()
     }
 }
+
+/// Waits by tokio's timers.
+impl Time for Clock {
+    fn now(&self) -> Instant {
+        self.now()
+    }
+
+    async fn until(&self, at: Instant) {
+        tokio::time::sleep_until((self.epoch + at.saturating_since(START)).into()).await;
+    }
+}
+
+/// What it shows first.
+const START: Instant = Instant::from_millis(1000);

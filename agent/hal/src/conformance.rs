@@ -6,10 +6,10 @@
 
 pub mod segments;
 
-use crate::{Error, ErrorKind, Facts, LinkChange, LinkName, Links, Stream, Transport};
+use crate::{Bytes, Error, ErrorKind, Facts, LinkChange, LinkName, Links, Stream, Transport};
 use baton_core::Duration;
 use core::future::Future;
-use std::{collections::BTreeMap, io::IoSlice};
+use std::collections::BTreeMap;
 use tokio::time::{sleep, timeout};
 
 /// What a rig does to a link.
@@ -49,7 +49,7 @@ pub trait Rig {
     /// Does something to a link and returns once it is done.
     async fn apply(&self, link: &str, fault: Fault);
     /// Plays the upstream: the next stream that arrives, and the link it came over.
-    async fn accept(&self) -> (LinkName, Self::Peer);
+    async fn accept(&self) -> (String, Self::Peer);
 }
 
 macro_rules! cases {
@@ -98,8 +98,11 @@ struct Bench<R: Rig> {
     rig: R,
     links: R::Links,
     transport: R::Transport,
-    known: BTreeMap<LinkName, Facts>,
+    known: Known<R>,
 }
+
+/// The links, as last reported.
+type Known<R> = BTreeMap<LinkName, Facts<<<R as Rig>::Links as Links>::Trouble>>;
 
 type Near<R> = <<R as Rig>::Transport as Transport>::Stream;
 
@@ -116,7 +119,7 @@ impl<R: Rig> Bench<R> {
     }
 
     /// Follows the links until `holds`.
-    async fn until(&mut self, what: &str, holds: impl Fn(&BTreeMap<LinkName, Facts>) -> bool) {
+    async fn until(&mut self, what: &str, holds: impl Fn(&Known<R>) -> bool) {
         while !holds(&self.known) {
             let change = timeout(PATIENCE, self.links.changed()).await;
             let change =
@@ -134,7 +137,7 @@ impl<R: Rig> Bench<R> {
         }
     }
 
-    async fn connect(&self, link: &str) -> (Near<R>, LinkName, R::Peer) {
+    async fn connect(&self, link: &str) -> (Near<R>, String, R::Peer) {
         let (near, (came_by, far)) = soon("a connection", async {
             tokio::join!(self.transport.connect(link), self.rig.accept())
         })
@@ -279,7 +282,7 @@ impl<R: Rig> Bench<R> {
 
         let mut accepted = Vec::new();
         while timeout(WHILE, near.writable()).await.is_ok() {
-            if let Some(n) = near.try_write(&[IoSlice::new(&block)]).expect("the stream lives") {
+            if let Some(n) = near.try_write(&[&block]).expect("the stream lives") {
                 accepted.extend_from_slice(&block[..n]);
             }
             assert!(accepted.len() < 64 << 20, "a peer that reads nothing must stop the writer");
@@ -342,7 +345,7 @@ impl<R: Rig> Bench<R> {
     }
 }
 
-fn usable(links: &BTreeMap<LinkName, Facts>, link: &str) -> bool {
+fn usable<T>(links: &BTreeMap<LinkName, Facts<T>>, link: &str) -> bool {
     links.get(link).is_some_and(Facts::is_usable)
 }
 
@@ -378,7 +381,7 @@ async fn read_n<S: Stream>(stream: &S, len: usize) -> Vec<u8> {
 async fn write_all<S: Stream>(stream: &S, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         stream.writable().await;
-        if let Some(n) = stream.try_write(&[IoSlice::new(bytes)]).expect("the stream lives") {
+        if let Some(n) = stream.try_write(&[bytes]).expect("the stream lives") {
             bytes = &bytes[n..];
         }
     }

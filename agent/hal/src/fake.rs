@@ -67,9 +67,9 @@ struct World {
 #[derive(Default)]
 struct State {
     links: BTreeMap<LinkName, Facts>,
-    conditions: BTreeMap<LinkName, Conditions>,
+    conditions: BTreeMap<String, Conditions>,
     wires: Vec<Weak<Wire>>,
-    arrivals: VecDeque<(LinkName, FakeStream)>,
+    arrivals: VecDeque<(String, FakeStream)>,
     /// How long a change takes to be reported.
     lag: Duration,
     /// Next permutation of changes to different links; `None`: by name.
@@ -137,7 +137,7 @@ impl Fake {
     }
 
     /// Plays the upstream: the next stream that arrives, and the link it came over.
-    pub async fn accept(&self) -> (LinkName, FakeStream) {
+    pub async fn accept(&self) -> (String, FakeStream) {
         loop {
             let changed = self.0.changed.notified();
             if let Some(arrival) = self.0.state.borrow_mut().arrivals.pop_front() {
@@ -240,6 +240,7 @@ impl FakeLinks {
 
 impl Links for FakeLinks {
     type Error = Failure;
+    type Trouble = &'static str;
 
     async fn changed(&mut self) -> Result<LinkChange, Failure> {
         let world = self.fake.0.clone();

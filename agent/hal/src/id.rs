@@ -1,6 +1,7 @@
 //! Names of uploads that can't be guessed.
 
 use core::fmt;
+#[cfg(feature = "std")]
 use std::{fs::File, io, io::Read};
 
 /// 128 random bits, written as 32 hexadecimal digits. Who knows it may continue the upload, so
@@ -10,6 +11,7 @@ pub struct Id(u128);
 
 impl Id {
     /// A fresh one.
+    #[cfg(feature = "std")]
     pub fn random() -> io::Result<Self> {
         let mut bytes = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut bytes)?;
@@ -37,7 +39,7 @@ impl fmt::Display for Id {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
 

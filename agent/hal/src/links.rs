@@ -1,14 +1,15 @@
 //! Which links exist, and what the kernel says of them.
 
 use baton_core::{Class, Signal};
-use core::net::IpAddr;
+use core::{fmt, net::IpAddr};
 
-/// An interface name, as the kernel has it.
-pub type LinkName = String;
+/// An interface name, as the kernel has it: IFNAMSIZ is 16, and counts the zero behind it.
+pub type LinkName = heapless::String<15>;
 
-/// What the machine knows of one link. Two equal values mean that nothing changed.
+/// What the machine knows of one link. Two equal values mean that nothing changed. `T` says what
+/// troubles it: text that a backend knows beforehand, or makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct Facts<T = &'static str> {
     /// Interface name.
     pub name: LinkName,
     /// Kernel interface index; a new index under an old name is a new interface.
@@ -26,21 +27,28 @@ pub struct Facts {
     /// Whether it is in a foreign network; false where nothing tells.
     pub roaming: bool,
     /// Why it can't be used although it looks usable, with the command that mends it.
-    pub trouble: Option<String>,
+    pub trouble: Option<T>,
 }
 
-impl Facts {
+impl<T> Facts<T> {
     /// Whether packets to the upstream can leave by it: carrier, an address, a default route.
     pub fn is_usable(&self) -> bool {
         self.carrier && self.address.is_some() && self.metric.is_some() && self.trouble.is_none()
+    }
+
+    /// The same, with its trouble in other words.
+    pub fn map_trouble<U>(self, say: impl FnOnce(T) -> U) -> Facts<U> {
+        let Self { name, index, class, carrier, address, gateway, metric, roaming, trouble } = self;
+        let trouble = trouble.map(say);
+        Facts { name, index, class, carrier, address, gateway, metric, roaming, trouble }
     }
 }
 
 /// One observation about links.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkChange {
+pub enum LinkChange<T = &'static str> {
     /// The link appeared or any of its facts changed.
-    Updated(Facts),
+    Updated(Facts<T>),
     /// The interface is gone.
     Removed(LinkName),
     /// What the radio of a link that was reported says of itself, about every second or two.
@@ -52,6 +60,8 @@ pub enum LinkChange {
 pub trait Links {
     /// What goes wrong.
     type Error: crate::Error;
+    /// How it says why a link can't be used, with the command that mends it.
+    type Trouble: Clone + fmt::Debug + fmt::Display + PartialEq;
 
     /// The next change. The first calls report every link that exists already.
     ///
@@ -59,5 +69,5 @@ pub trait Links {
     ///
     /// Cancel-safe: a dropped call loses no change. Changes to one link may be merged, never
     /// reordered; the last one reported is the truth at that time.
-    async fn changed(&mut self) -> Result<LinkChange, Self::Error>;
+    async fn changed(&mut self) -> Result<LinkChange<Self::Trouble>, Self::Error>;
 }

@@ -31,8 +31,9 @@ pub trait Segments: Clone + Send + 'static {
     /// Removes a segment; one that is not there is as good. Handles that are open stay readable.
     fn remove(&self, at: Position) -> Result<(), Self::Error>;
 
-    /// Every segment there is, by position, with its length. Foreign files are overlooked.
-    fn list(&self) -> Result<Vec<(Position, u64)>, Self::Error>;
+    /// Tells every segment there is, by position, with its length, in any order. Foreign files are
+    /// overlooked. After an error, some were told.
+    fn list(&self, found: &mut dyn FnMut(Position, u64)) -> Result<(), Self::Error>;
 
     /// Makes creations and removals survive a power cut. After an error, which of them do is open.
     fn sync(&self) -> Result<(), Self::Error>;

@@ -1,7 +1,6 @@
-//! Byte streams to the upstream, each bound to one link.
+//! Bytes both ways: streams to the upstream, each bound to one link.
 
 use baton_core::Duration;
-use std::io::IoSlice;
 
 /// What the transport knows of a stream: TCP_INFO on Linux.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,11 +40,11 @@ impl StreamInfo {
     }
 }
 
-/// A connected byte stream. All methods take `&self`, so that one task may wait for reading
-/// and writing side by side; waiting and moving bytes are apart, so that no buffer is borrowed
-/// while a task sleeps.
+/// Bytes both ways, of a connection or of a serial line. All methods take `&self`, so that one task may
+/// wait for reading and writing side by side; waiting and moving bytes are apart, so that no buffer is
+/// borrowed while a task sleeps.
 #[expect(async_fn_in_trait, reason = "drivers are single-threaded: no Send bound is wanted")]
-pub trait Stream {
+pub trait Bytes {
     /// What goes wrong.
     type Error: crate::Error;
 
@@ -56,13 +55,17 @@ pub trait Stream {
     /// Waits until [`Self::try_write`] has something to say. May wake without cause. Cancel-safe.
     async fn writable(&self);
 
-    /// Reads what is there. `Ok(None)`: nothing now. `Ok(Some(0))`: the peer closed.
+    /// Reads what is there. `Ok(None)`: nothing now. `Ok(Some(0))`: the peer closed; a serial line does not.
     fn try_read(&self, buf: &mut [u8]) -> Result<Option<usize>, Self::Error>;
 
-    /// Writes what fits now. `Ok(None)`: nothing does, and the next write begins with the same
+    /// Writes what fits now of these bytes, one slice behind the other; a backend may take fewer than there
+    /// is room for. `Ok(None)`: nothing does, and the next write begins with the same
     /// bytes: a stream that encrypts may have begun to send them.
-    fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, Self::Error>;
+    fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, Self::Error>;
+}
 
+/// A connection to the upstream.
+pub trait Stream: Bytes {
     /// What the transport knows; `None` where it can't tell.
     fn info(&self) -> Option<StreamInfo>;
 
@@ -91,11 +94,9 @@ pub trait Transport: 'static {
         None
     }
 
-    /// What streams have carried since the last call, by link: see
+    /// Tells what streams have carried since the last call, by link: see
     /// [`StreamInfo::carried_bytes`]. Nothing where nobody counts.
-    fn take_carried(&self) -> Vec<(String, u64)> {
-        Vec::new()
-    }
+    fn take_carried(&self, _: &mut dyn FnMut(&str, u64)) {}
 }
 
 /// How many streams were encrypted, by what that took.

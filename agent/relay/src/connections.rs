@@ -2,9 +2,8 @@
 
 use crate::hub::{Hub, LINKS};
 use baton_core::{Duration, Failure, Instant, LinkId, Observation};
-use baton_hal::{Error, ErrorKind, Stream, Transport};
+use baton_hal::{Bytes, Error, ErrorKind, Stream, Transport};
 use core::cell::RefCell;
-use std::io::IoSlice;
 use std::rc::Rc;
 
 /// Idle connections kept for each link: one for the upload that switches, one for a probe.
@@ -140,7 +139,7 @@ impl<T: Transport + 'static> Hub<T> {
 pub(crate) async fn write_all<S: Stream>(stream: &S, mut bytes: &[u8]) -> Result<(), S::Error> {
     while !bytes.is_empty() {
         stream.writable().await;
-        let wrote = stream.try_write(&[IoSlice::new(bytes)])?;
+        let wrote = stream.try_write(&[bytes])?;
         bytes = &bytes[wrote.unwrap_or(0)..];
     }
     Ok(())

@@ -210,8 +210,13 @@ async fn switch<T: Transport + 'static>(hub: &Rc<Hub<T>>, body: &[u8]) -> (u16, 
         name => match hub.find_link(name) {
             Some(link) => Some(link),
             None => {
-                let known: Vec<String> =
-                    hub.facts.borrow().iter().flatten().map(|facts| facts.name.clone()).collect();
+                let known: Vec<String> = hub
+                    .facts
+                    .borrow()
+                    .iter()
+                    .flatten()
+                    .map(|facts| facts.name.to_string())
+                    .collect();
                 let error = format!("no link {name}: there are {}", known.join(", "));
                 return (404, serde_json::json!({ "error": error }).to_string());
             }

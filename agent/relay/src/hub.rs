@@ -9,7 +9,7 @@ use crate::ingest::Sessions;
 use crate::lane::{self, LaneHandle, Order};
 use crate::memory::{Memory, unix_s};
 use crate::run::Network;
-use crate::settings::{Rules, Settings};
+use crate::settings::{Facts, Rules, Settings};
 use crate::spool::Spool;
 use crate::transfer::{Body, Transfer};
 use crate::upstream::Upstream;
@@ -17,7 +17,7 @@ use baton_core::{
     Action, Agent, Attempt, BLOCK_SIZE, Event, Failure, Instant, LinkId, Observation, Outcome,
     StateKind, UploadId,
 };
-use baton_hal::{Clock, Facts, Transport};
+use baton_hal::{Clock, Time, Transport};
 use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,7 +168,7 @@ impl<T: Transport + 'static> Hub<T> {
             let rearmed = self.timer.notified();
             match next {
                 Some((at, _)) => tokio::select! {
-                    () = tokio::time::sleep_until(self.clock.to_std(at).into()) => {
+                    () = self.clock.until(at) => {
                         self.sample_before_judging();
                         let now = self.clock.now();
                         self.core.borrow_mut().handle_timeout(now);
@@ -306,7 +306,7 @@ impl<T: Transport + 'static> Hub<T> {
 
     /// A link's name, for binding and for people.
     pub(crate) fn link_name(&self, link: LinkId) -> Option<String> {
-        self.facts.borrow()[usize::from(link.0)].as_ref().map(|facts| facts.name.clone())
+        self.facts.borrow()[usize::from(link.0)].as_ref().map(|facts| facts.name.to_string())
     }
 
     pub(crate) fn observe(self: &Rc<Self>, link: LinkId, observation: Observation) {
@@ -357,3 +357,6 @@ impl<T: Transport + 'static> Hub<T> {
         crate::sampler::sample(self);
     }
 }
+
+#[cfg(test)]
+mod tests;

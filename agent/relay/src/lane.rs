@@ -15,30 +15,15 @@ use crate::hub::Hub;
 use crate::transfer::{Body, Transfer};
 use crate::upstream::Spoken;
 use baton_core::{Attempt, BLOCK_SIZE, Failure, LinkId, Outcome};
-use baton_hal::{Stream, Transport};
+use baton_hal::{Bytes, Stream, Transport};
+pub(crate) use baton_wire::upload::Order;
 use baton_wire::upload::Protocol;
 use core::ops::Range;
-use offsets::Offsets;
+use offsets::ByOffset;
 use outbox::Outbox;
 use session::{Dialect, Unwritten};
-use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::sync::mpsc;
-
-/// What the core wants of a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Make the upload exist.
-    Create,
-    /// Ask for its offset.
-    Ask,
-    /// Append from here on.
-    Append { from: u64 },
-    /// Start nothing new.
-    Hold,
-    /// Go on.
-    Unhold,
-}
 
 /// The driver's end of a lane. Dropping it ends the lane.
 pub(crate) struct LaneHandle<T: Transport> {
@@ -73,10 +58,10 @@ pub(crate) fn spawn<T: Transport + 'static>(
     let lane = Lane { hub, transfer, attempt, link, gauge };
     tokio::task::spawn_local(async move {
         let dialect: Box<dyn Dialect<T>> = match lane.transfer.spoken {
-            Spoken::Tus { .. } => Box::new(Offsets::new(Protocol::Tus)),
+            Spoken::Tus { .. } => Box::new(ByOffset::new(Protocol::Tus)),
             Spoken::Resumable { interop, .. } => {
                 let interop = lane.hub.upstream.interop().unwrap_or(interop);
-                Box::new(Offsets::new(Protocol::Resumable(interop)))
+                Box::new(ByOffset::new(Protocol::Resumable(interop)))
             }
             Spoken::Chunked => Box::new(chunked::Chunked::default()),
             Spoken::Put => Box::new(put::Put::default()),
@@ -158,7 +143,7 @@ impl<T: Transport + 'static> Lane<T> {
         let left = (body.end - body.start).min(soon.max(BLOCK_SIZE as u64));
         if left == 0 {
             return stream
-                .try_write(&[IoSlice::new(head)])
+                .try_write(&[head])
                 .map(Option::unwrap_or_default)
                 .map_err(Unwritten::Transport);
         }
@@ -191,7 +176,7 @@ impl<T: Transport + 'static> Lane<T> {
             Unwritten::Lost
         })?;
         stream
-            .try_write(&[IoSlice::new(head), IoSlice::new(&scratch[..read])])
+            .try_write(&[head, &scratch[..read]])
             .map(Option::unwrap_or_default)
             .map_err(Unwritten::Transport)
     }
@@ -209,9 +194,9 @@ impl<T: Transport + 'static> Lane<T> {
             return Err(Unwritten::Lost);
         }
         let blocks = self.hub.arena.read();
-        let mut slices = [IoSlice::new(head); 1 + GATHERED];
+        let mut slices = [head; 1 + GATHERED];
         for (slice, place) in slices[1..].iter_mut().zip(&places) {
-            *slice = IoSlice::new(&blocks[place.range()]);
+            *slice = &blocks[place.range()];
         }
         stream
             .try_write(&slices[..1 + places.len()])

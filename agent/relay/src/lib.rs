@@ -41,7 +41,7 @@ pub use depot::{Depot, DepotError, DepotOptions};
 pub use ingest::Origin;
 pub use run::{Parts, run};
 pub use settings::{
-    LinkSpecs, Protocol, Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings,
+    Facts, LinkSpecs, Protocol, Rules, Secret, Settings, SignedType, TokenMode, UpstreamSettings,
 };
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsClient, TlsError, TlsStream, Trust, TrustError};

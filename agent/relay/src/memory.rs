@@ -175,17 +175,17 @@ impl<T: Transport + 'static> Hub<T> {
 
     /// Tells the core what streams have carried.
     fn bill(self: &Rc<Self>) {
-        for (name, bytes) in self.transport.take_carried() {
+        self.transport.take_carried(&mut |name, bytes| {
             self.memory.borrow_mut().is_news = true;
-            match self.find_link(&name) {
+            match self.find_link(name) {
                 Some(link) => self.observe(link, Observation::Carried(bytes)),
                 None => {
                     let mut memory = self.memory.borrow_mut();
-                    let kept = memory.accounts.entry(name).or_default();
+                    let kept = memory.accounts.entry(name.to_owned()).or_default();
                     kept.account.carried_bytes += bytes;
                 }
             }
-        }
+        });
     }
 
     /// What the core knows of links that are there is what is remembered of them.

@@ -1,10 +1,9 @@
 //! What every link is billed for: each stream's bytes are counted, whoever uses it and however it
 //! ends.
 
-use baton_hal::{Handshakes, Stream, StreamInfo, Transport};
+use baton_hal::{Bytes, Handshakes, Stream, StreamInfo, Transport};
 use core::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::IoSlice;
 use std::rc::{Rc, Weak};
 
 /// A transport whose streams are counted.
@@ -40,9 +39,9 @@ impl<T: Transport> Transport for Metered<T> {
         self.below.handshakes()
     }
 
-    fn take_carried(&self) -> Vec<(String, u64)> {
+    fn take_carried(&self, tell: &mut dyn FnMut(&str, u64)) {
         self.open.borrow_mut().retain(|tab| tab.upgrade().inspect(|tab| tab.bill()).is_some());
-        self.sums.take().into_iter().collect()
+        self.sums.take().iter().for_each(|(link, bytes)| tell(link, *bytes));
     }
 }
 
@@ -74,7 +73,7 @@ impl<S: Stream> Drop for Tab<S> {
     }
 }
 
-impl<S: Stream> Stream for MeteredStream<S> {
+impl<S: Stream> Bytes for MeteredStream<S> {
     type Error = S::Error;
 
     async fn readable(&self) {
@@ -89,10 +88,12 @@ impl<S: Stream> Stream for MeteredStream<S> {
         self.0.stream.try_read(buf)
     }
 
-    fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, S::Error> {
+    fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, S::Error> {
         self.0.stream.try_write(bufs)
     }
+}
 
+impl<S: Stream> Stream for MeteredStream<S> {
     fn info(&self) -> Option<StreamInfo> {
         self.0.stream.info()
     }

@@ -4,7 +4,7 @@ use crate::connections::write_all;
 use crate::hub::Hub;
 use crate::upstream::{Answerer, Heard, Question};
 use baton_core::{Duration, LinkId, Observation};
-use baton_hal::{Stream, Transport};
+use baton_hal::{Bytes, Stream, Transport};
 use baton_wire::chunked::{PATH, STATUS_PATH};
 use baton_wire::http::{Eof, Peer};
 use baton_wire::put;

@@ -126,6 +126,8 @@ struct Signal {
     rsrq_db: Option<i8>,
     sinr_db: Option<i8>,
     rssi_dbm: Option<i16>,
+    rscp_dbm: Option<i16>,
+    rxlev_dbm: Option<i16>,
     bitrate_kbps: Option<u32>,
 }
 
@@ -221,7 +223,7 @@ pub(crate) fn links<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Link> {
             let link = LinkId(index as u8);
             let view = core.links().view(link);
             Some(Link {
-                name: facts.name.clone(),
+                name: facts.name.to_string(),
                 index: facts.index,
                 class: view.spec.class.name(),
                 state: view.state.name(),
@@ -263,8 +265,16 @@ impl ScoreParts {
 
 impl Signal {
     fn of(signal: baton_core::Signal) -> Self {
-        let baton_core::Signal { rsrp_dbm, rsrq_db, sinr_db, rssi_dbm, bitrate_kbps } = signal;
-        Self { rsrp_dbm, rsrq_db, sinr_db, rssi_dbm, bitrate_kbps }
+        let baton_core::Signal {
+            rsrp_dbm,
+            rsrq_db,
+            sinr_db,
+            rssi_dbm,
+            rscp_dbm,
+            rxlev_dbm,
+            bitrate_kbps,
+        } = signal;
+        Self { rsrp_dbm, rsrq_db, sinr_db, rssi_dbm, rscp_dbm, rxlev_dbm, bitrate_kbps }
     }
 }
 

@@ -8,9 +8,9 @@ use crate::ingest::{self, Origin};
 use crate::memory;
 use crate::meter::Metered;
 use crate::sampler;
-use crate::settings::{Rules, Settings};
+use crate::settings::{Facts, Rules, Settings};
 use baton_core::{Duration, Instant, LinkId, Observation, Signal};
-use baton_hal::{Facts, LinkChange, Links, Transport};
+use baton_hal::{LinkChange, Links, Transport};
 use core::future::Future;
 use core::net::IpAddr;
 use std::rc::Rc;
@@ -125,7 +125,9 @@ async fn follow_rules<T: Transport + 'static>(hub: &Rc<Hub<T>>, mut reload: mpsc
 async fn follow_links<L: Links, T: Transport + 'static>(hub: &Rc<Hub<T>>, mut links: L) {
     loop {
         match links.changed().await {
-            Ok(LinkChange::Updated(facts)) => hub.on_facts(facts),
+            Ok(LinkChange::Updated(facts)) => {
+                hub.on_facts(facts.map_trouble(|trouble| trouble.to_string()));
+            }
             Ok(LinkChange::Removed(name)) => hub.on_removed(&name),
             Ok(LinkChange::Heard(name, signal)) => hub.on_signal(&name, signal),
             Err(error) => {
@@ -186,13 +188,13 @@ impl<T: Transport + 'static> Hub<T> {
         let known = self.find_link(&facts.name);
         let Some(link) = known.or_else(|| self.vacant_link()) else {
             tracing::warn!(
-                link = facts.name,
+                link = %facts.name,
                 "more than {LINKS} links: ignored; name it in [links] ignore"
             );
-            self.excess.borrow_mut().insert(facts.name);
+            self.excess.borrow_mut().insert(facts.name.to_string());
             return;
         };
-        self.excess.borrow_mut().remove(&facts.name);
+        self.excess.borrow_mut().remove(facts.name.as_str());
         let spec = (self.rules.borrow().link_spec)(&facts);
         let (carrier, address, route) = (
             facts.carrier,
@@ -203,7 +205,7 @@ impl<T: Transport + 'static> Hub<T> {
         if let Some(trouble) = &facts.trouble
             && before.as_ref().is_none_or(|before| before.trouble != facts.trouble)
         {
-            tracing::warn!(link = facts.name, "{trouble}");
+            tracing::warn!(link = %facts.name, "{trouble}");
         }
         let moved = before.is_some_and(|before| before.address != facts.address);
         if moved || !(carrier && address && route) {
@@ -217,7 +219,7 @@ impl<T: Transport + 'static> Hub<T> {
         }
         self.observe(link, Observation::Facts { carrier, address, route });
         if self.is_elsewhere(link, &facts) {
-            tracing::info!(link = facts.name, "on another network");
+            tracing::info!(link = %facts.name, "on another network");
             self.observe(link, Observation::Moved);
         }
         self.observe(link, Observation::Roaming(facts.roaming));
@@ -282,7 +284,7 @@ mod tests {
 
     fn facts(address: &str, gateway: &str) -> Facts {
         Facts {
-            name: "wwan0".into(),
+            name: "wwan0".try_into().unwrap(),
             index: 3,
             class: Class::Lte,
             carrier: true,

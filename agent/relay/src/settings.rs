@@ -2,7 +2,6 @@
 
 use baton_core::token::Scheme;
 use baton_core::{ClientId, Duration, LinkSpec, Policy};
-use baton_hal::Facts;
 use core::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -110,6 +109,9 @@ pub enum SignedType {
     /// The extension of the file's name.
     Extension,
 }
+
+/// What the kernel says of a link, with its trouble in words.
+pub type Facts = baton_hal::Facts<String>;
 
 /// What is configured of a link that the kernel describes: class, preference, price.
 pub type LinkSpecs = Rc<dyn Fn(&Facts) -> LinkSpec>;

@@ -1,9 +1,13 @@
 //! The asking end of uploads by offset: one connection, its requests pipelined.
 //!
 //! An upload is created, appended to, asked for and given up. [`crate::tus`] and
-//! [`crate::resumable`] say the same in other words; [`plan`] says how much an append carries.
+//! [`crate::resumable`] say the same in other words; [`plan`] says how much an append carries, and [`Offsets`]
+//! is what one attempt of the core's makes of them.
 
+mod offsets;
 pub mod plan;
+
+pub use offsets::{Due, Heard, Offsets, Order, Request, Standing};
 
 use crate::{
     http::{self, ClientEvent, Eof, Error, Head, Method, NotSent, Peer},

@@ -1,10 +1,13 @@
 //! The driver of the core's modem machine: the serial line is the dialogue's, then PPP's, then the
 //! dialogue's again.
 
+use crate::clock::Clock;
 use crate::drivers::power::Power as Supply;
-use crate::drivers::uart::Uart;
-use crate::hub::{Hub, MODEM, now, until};
+use crate::hub::{Hub, MODEM};
+use crate::serial::Serial;
+use baton_core::Observation;
 use baton_core::modem::{Action, Command, Event, Hangup, Line, Modem, Power, StateKind, Text};
+use baton_hal::{Bytes, Time};
 use core::convert::Infallible;
 use core::future::pending;
 use defmt::{debug, info};
@@ -18,21 +21,27 @@ use embedded_io_async::{BufRead, ErrorType, Read, Write};
 use heapless::String;
 
 /// The modem and what it hangs on.
-pub(crate) struct Cellular {
+pub(crate) struct Cellular<B> {
     pub(crate) hub: &'static Hub,
     pub(crate) modem: Modem,
-    pub(crate) uart: Uart,
+    pub(crate) uart: Serial<B>,
     pub(crate) supply: Supply,
     pub(crate) ppp: Runner<'static>,
 }
 
-impl Cellular {
+impl<B: Bytes<Error = Infallible>> Cellular<B> {
     /// Keeps the modem online, for good.
     pub(crate) async fn run(&mut self) -> ! {
         let mut line = Line::new();
         let mut said = (StateKind::Powering, None, None);
+        let mut heard = None;
         loop {
-            let status = self.modem.status();
+            let status = *self.modem.status();
+            if core::mem::replace(&mut heard, status.signal) != status.signal
+                && let Some(signal) = status.signal
+            {
+                self.hub.observe(MODEM, Observation::Signal(signal));
+            }
             let news = (self.modem.state(), status.fault, status.block);
             if core::mem::replace(&mut said, news) != news {
                 info!(
@@ -42,7 +51,7 @@ impl Cellular {
                     news.2.map_or("none", |block| block.name())
                 );
             }
-            match self.modem.poll_action(now()) {
+            match self.modem.poll_action(Clock.now()) {
                 Some(Action::Power(power)) => self.switch(power).await,
                 Some(Action::Send(command)) => self.send(command).await,
                 Some(Action::Start) => {
@@ -50,7 +59,7 @@ impl Cellular {
                     line.restart();
                 }
                 // PPP has let go of the line already.
-                Some(Action::Stop) => self.modem.handle_event(now(), Event::Stopped),
+                Some(Action::Stop) => self.modem.handle_event(Clock.now(), Event::Stopped),
                 None => self.listen(&mut line).await,
             }
         }
@@ -66,11 +75,11 @@ impl Cellular {
                 self.uart.consume(used);
                 if let Some(reply) = reply {
                     debug!("heard {}", defmt::Debug2Format(&reply));
-                    self.modem.handle_event(now(), Event::Heard(reply));
+                    self.modem.handle_event(Clock.now(), Event::Heard(reply));
                 }
             }
-            Either3::Second(()) => self.modem.handle_timeout(now()),
-            Either3::Third(state) => self.modem.handle_event(now(), Event::Link(state)),
+            Either3::Second(()) => self.modem.handle_timeout(Clock.now()),
+            Either3::Third(state) => self.modem.handle_event(Clock.now(), Event::Link(state)),
         }
     }
 
@@ -80,7 +89,7 @@ impl Cellular {
             Timer::after(OFF).await;
         }
         self.supply.set(true);
-        self.modem.handle_event(now(), Event::Powered);
+        self.modem.handle_event(Clock.now(), Event::Powered);
     }
 
     async fn send(&mut self, command: Command) {
@@ -105,16 +114,16 @@ impl Cellular {
                 let link = hub.modem_link.wait();
                 match select4(&mut session, network.wait(), deadline, link).await {
                     Either4::First(_) => {
-                        modem.handle_event(now(), Event::HungUp);
+                        modem.handle_event(Clock.now(), Event::HungUp);
                         break;
                     }
                     Either4::Second(status) => {
                         hub.port(MODEM).stack.set_config_v4(config_of(status));
-                        modem.handle_event(now(), Event::NetworkUp);
+                        modem.handle_event(Clock.now(), Event::NetworkUp);
                         info!("modem: online");
                     }
-                    Either4::Third(()) => modem.handle_timeout(now()),
-                    Either4::Fourth(state) => modem.handle_event(now(), Event::Link(state)),
+                    Either4::Third(()) => modem.handle_timeout(Clock.now()),
+                    Either4::Fourth(state) => modem.handle_event(Clock.now(), Event::Link(state)),
                 }
             }
         }
@@ -124,7 +133,7 @@ impl Cellular {
 
 async fn wait_for<W>(next: Option<(baton_core::Instant, W)>) {
     match next {
-        Some((at, _)) => until(at).await,
+        Some((at, _)) => Clock.until(at).await,
         None => pending().await,
     }
 }
@@ -146,16 +155,16 @@ fn config_of(status: Ipv4Status) -> ConfigV4 {
 }
 
 /// The line, with an ear for a modem that falls back to words.
-struct Watched<'a> {
-    uart: &'a mut Uart,
+struct Watched<'a, B> {
+    uart: &'a mut Serial<B>,
     hangup: Hangup,
 }
 
-impl ErrorType for Watched<'_> {
+impl<B> ErrorType for Watched<'_, B> {
     type Error = Infallible;
 }
 
-impl Read for Watched<'_> {
+impl<B: Bytes<Error = Infallible>> Read for Watched<'_, B> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
         let bytes = self.fill_buf().await?;
         let count = bytes.len().min(buf.len());
@@ -165,7 +174,7 @@ impl Read for Watched<'_> {
     }
 }
 
-impl BufRead for Watched<'_> {
+impl<B: Bytes<Error = Infallible>> BufRead for Watched<'_, B> {
     async fn fill_buf(&mut self) -> Result<&[u8], Infallible> {
         let is_new = self.uart.is_empty();
         let bytes = self.uart.fill_buf().await?;
@@ -178,7 +187,7 @@ impl BufRead for Watched<'_> {
     }
 }
 
-impl Write for Watched<'_> {
+impl<B: Bytes<Error = Infallible>> Write for Watched<'_, B> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         self.uart.write(bytes).await
     }

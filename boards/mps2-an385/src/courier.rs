@@ -115,7 +115,8 @@ async fn upload(hub: &Hub, log: Log, resume: Resume) -> Verdict {
         info!("log {} goes on at {}", log.chain, log.acked);
     }
     let (chain, total, mark) = (log.chain, log.total, log.acked);
-    hub.transfer.replace(Some(Transfer { id, chain, name, total, location, written, mark }));
+    let transfer = Transfer { id, chain, name, total, resume, location, written, mark };
+    hub.transfer.replace(Some(transfer));
     hub.verdict.reset();
     hub.feed(Event::Opened { id, spec });
     hub.feed(Event::Received { id, offset: log.total });

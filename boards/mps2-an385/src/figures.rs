@@ -1,13 +1,14 @@
 //! What the firmware takes: stack, and instructions.
 
 use crate::drivers::{clock, stack};
-use crate::hub::{Core, ETHERNET, MODEM};
+use crate::hub::{ETHERNET, MODEM};
 use crate::settings::{self, CONTENT_TYPE, POLICY, SECRET};
 use baton_core::modem::Line;
 use baton_core::token::{self, Claim, Scheme};
 use baton_core::{
     Action, Attempt, Duration, Event, Instant, Observation, Outcome, Resume, UploadId, UploadSpec,
 };
+use baton_mps2_an385::Core;
 use core::hint::black_box;
 use defmt::info;
 

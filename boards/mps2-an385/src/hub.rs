@@ -2,14 +2,18 @@
 //!
 //! Everything runs on one thread. No borrow of the core lives across an await.
 
+use crate::clock::Clock;
 use crate::courier;
 use crate::drivers::nor::Nor;
 use crate::settings::{POLICY, Settings};
 use baton_core::{
-    Action, Agent, Attempt, Event, Failure, Instant, LinkId, Observation, Outcome, StateKind,
-    UploadId, Verdict,
+    Action, Attempt, Event, Instant, LinkId, Observation, Outcome, Resume, StateKind, UploadId,
+    Verdict,
 };
+use baton_hal::Time;
 use baton_mps2_an385::journal::{Journal, WATERMARK};
+use baton_mps2_an385::{Core, LINKS};
+use baton_wire::upload::Order;
 use baton_wire::url::Target;
 use core::cell::{Cell, RefCell};
 use defmt::{debug, info};
@@ -18,33 +22,20 @@ use embassy_net::Stack;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
-use embassy_time::Timer;
 use heapless::String;
 
-/// Ethernet and the modem.
-pub(crate) const LINKS: usize = 2;
 pub(crate) const ETHERNET: LinkId = LinkId(0);
 pub(crate) const MODEM: LinkId = LinkId(1);
 
 /// For the log.
 pub(crate) const NAMES: [&str; LINKS] = ["ethernet", "modem"];
 
-pub(crate) type Core = Agent<LINKS, 1, { baton_core::GUARANTEED as usize }, 1>;
-
-/// What the core wants of a lane.
+/// What a lane is told of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Make the upload exist.
-    Create,
-    /// Ask for its offset.
-    Ask,
-    /// Append from here on.
-    Append { from: u64 },
-    /// Start nothing new.
-    Hold,
-    /// Go on.
-    Unhold,
-    /// End.
+pub(crate) enum Word {
+    /// What the core wants of it.
+    Order(Order),
+    /// It ends.
     Drop,
 }
 
@@ -55,6 +46,8 @@ pub(crate) struct Transfer {
     pub(crate) chain: u64,
     pub(crate) name: String<32>,
     pub(crate) total: u64,
+    /// What its upstream takes appends for.
+    pub(crate) resume: Resume,
     /// Its URL, once it exists upstream.
     pub(crate) location: Option<Target>,
     /// End of what was ever handed to a connection: the upstream can't hold more.
@@ -67,7 +60,7 @@ pub(crate) struct Transfer {
 pub(crate) struct Port {
     pub(crate) stack: Stack<'static>,
     /// The core gives a lane one order at a time, and a drop may follow at once.
-    pub(crate) orders: Channel<NoopRawMutex, (Attempt, Order), 4>,
+    pub(crate) orders: Channel<NoopRawMutex, (Attempt, Word), 4>,
     /// A probe is wanted.
     pub(crate) probe: Signal<NoopRawMutex, ()>,
     in_flight: Cell<bool>,
@@ -107,19 +100,6 @@ pub(crate) struct Hub {
     switches: Cell<u32>,
 }
 
-/// The core's time: a second more than embassy's, so that "a while ago" is representable.
-pub(crate) fn now() -> Instant {
-    Instant::from_micros(embassy_time::Instant::now().as_micros() + EPOCH_US)
-}
-
-/// The same point on embassy's clock.
-pub(crate) fn until(at: Instant) -> Timer {
-    let micros = at.as_micros().saturating_sub(EPOCH_US);
-    Timer::at(embassy_time::Instant::from_micros(micros))
-}
-
-const EPOCH_US: u64 = 1_000_000;
-
 impl Hub {
     pub(crate) fn new(
         settings: Settings,
@@ -149,7 +129,7 @@ impl Hub {
 
     /// One mutation of the core, then its actions.
     pub(crate) fn feed(&self, event: Event) {
-        let now = now();
+        let now = Clock.now();
         self.core.borrow_mut().handle_event(now, event);
         self.settle(now);
     }
@@ -196,8 +176,8 @@ impl Hub {
             let next = self.core.borrow().poll_timeout(self.settled.get());
             match next {
                 Some((at, _)) => {
-                    select(until(at), self.timer.wait()).await;
-                    let now = now();
+                    select(Clock.until(at), self.timer.wait()).await;
+                    let now = Clock.now();
                     if now >= at {
                         self.core.borrow_mut().handle_timeout(now);
                         self.settle(now);
@@ -230,14 +210,18 @@ impl Hub {
             // Which link it is on the lanes know: orders of other attempts are not theirs.
             Action::Hold { attempt, .. } => self.order_all(attempt, Order::Hold),
             Action::Unhold { attempt, .. } => self.order_all(attempt, Order::Unhold),
-            Action::Drop { attempt, link, .. } => self.order(link, attempt, Order::Drop),
+            Action::Drop { attempt, link, .. } => self.tell(link, attempt, Word::Drop),
             Action::Answer { verdict, .. } => self.verdict.signal(verdict),
         }
     }
 
     fn order(&self, link: LinkId, attempt: Attempt, order: Order) {
+        self.tell(link, attempt, Word::Order(order));
+    }
+
+    fn tell(&self, link: LinkId, attempt: Attempt, word: Word) {
         // A lane that does not take its orders is overdue to the core, which drops it in the end.
-        if self.port(link).orders.try_send((attempt, order)).is_err() {
+        if self.port(link).orders.try_send((attempt, word)).is_err() {
             debug!("{} takes no orders", NAMES[usize::from(link.0)]);
         }
     }
@@ -284,11 +268,5 @@ impl Hub {
             courier::note(self, transfer.chain, 0, Some(&target));
             transfer.location = Some(target);
         }
-    }
-
-    /// The upstream can't hold what was never written: to believe it would leave a hole.
-    pub(crate) fn vouch(&self, offset: u64) -> Result<(), Failure> {
-        let written = self.transfer.borrow().as_ref().map_or(0, |transfer| transfer.written);
-        if offset <= written { Ok(()) } else { Err(Failure::Absurd { offset }) }
     }
 }

@@ -3,55 +3,46 @@
 
 mod appends;
 
-use crate::hub::{Hub, NAMES, Order};
+use crate::hub::{Hub, NAMES, Word};
 use crate::probe::connect;
+use crate::sockets;
 use appends::Appends;
 use baton_core::{Attempt, Failure, LinkId, Observation, Outcome};
+use baton_hal::{Bytes, Stream, Transport};
 use baton_mps2_an385::journal::Cursor;
+use baton_wire::upload::Order;
 use core::future::pending;
 use defmt::debug;
 use embassy_futures::select::{Either, Either4, select, select4};
-use embassy_net::tcp::{State, TcpSocket};
 use embassy_time::{Duration, Timer};
 
 /// What the socket of a lane holds: answers are small, and 8 KiB under way are 2.6 Mbit/s at 25 ms.
-pub(crate) struct Buffers {
-    receive: [u8; 1024],
-    send: [u8; 8 * 1024],
-}
-
-impl Buffers {
-    pub(crate) const fn new() -> Self {
-        Self { receive: [0; 1024], send: [0; 8 * 1024] }
-    }
-}
+pub(crate) type Buffers = sockets::Buffers<1024, { 8 * 1024 }>;
 
 /// One link's lane.
-struct Lane<'a> {
+struct Lane<'a, T: Transport> {
     hub: &'a Hub,
     link: LinkId,
-    socket: TcpSocket<'a>,
+    transport: T,
+    /// Kept from attempt to attempt while nothing is unanswered on it.
+    stream: Option<T::Stream>,
     cursor: Cursor,
-    /// Bytes handed to the socket, of heads and of the log.
-    written: u64,
-    /// Of those, as many had been acknowledged when last looked.
+    /// Bytes on it that had been acknowledged when last looked.
     acked: u64,
 }
 
 /// Carries out the orders of one attempt after the other, for good.
-pub(crate) async fn run(hub: &'static Hub, link: LinkId, buffers: &'static mut Buffers) -> ! {
+pub(crate) async fn run<T: Transport>(hub: &Hub, link: LinkId, transport: T) -> ! {
     let port = hub.port(link);
-    let socket = TcpSocket::new(port.stack, &mut buffers.receive, &mut buffers.send);
-    let mut lane = Lane { hub, link, socket, cursor: Cursor::default(), written: 0, acked: 0 };
+    let cursor = Cursor::default();
+    let mut lane = Lane { hub, link, transport, stream: None, cursor, acked: 0 };
     loop {
-        let (attempt, order) = port.orders.receive().await;
-        match order {
-            Order::Create | Order::Ask | Order::Append { .. } => {
+        let (attempt, word) = port.orders.receive().await;
+        match word {
+            Word::Order(order @ (Order::Create | Order::Ask | Order::Append { .. })) => {
                 let ended = lane.serve(attempt, order).await;
                 if ended != Ok(Ended::Clean) {
-                    lane.socket.abort();
-                    // The reset leaves at once, or never.
-                    let _ = select(lane.socket.flush(), Timer::after(RESET)).await;
+                    lane.disconnect();
                 }
                 hub.observe_flight(link, false);
                 if let Err(failure) = ended {
@@ -64,41 +55,68 @@ pub(crate) async fn run(hub: &'static Hub, link: LinkId, buffers: &'static mut B
                 }
             }
             // Of an attempt that has ended by itself.
-            Order::Hold | Order::Unhold | Order::Drop => {}
+            Word::Order(Order::Hold | Order::Unhold) | Word::Drop => {}
         }
     }
 }
 
-/// How an attempt ends that the core lets go of.
+/// How an attempt ends on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
     /// Nothing is unanswered: the connection is as good as new.
     Clean,
+    /// The attempt goes on, on another connection.
+    Spent,
     Torn,
 }
 
-impl Lane<'_> {
+impl<T: Transport> Lane<'_, T> {
     /// Works until the core lets go of the attempt, or it fails.
     async fn serve(&mut self, attempt: Attempt, first: Order) -> Result<Ended, Failure> {
-        let mut appends = Appends::new(self.hub, attempt);
+        let mut appends = Appends::new(self.hub, self.link, attempt);
         appends.obey(first);
-        if self.socket.state() != State::Established {
-            let mut connecting = core::pin::pin!(connect(self.hub, self.link, &mut self.socket));
-            loop {
-                let orders = self.hub.port(self.link).orders.receive();
-                match select(orders, &mut connecting).await {
-                    Either::First((of, Order::Drop)) if of == attempt => return Ok(Ended::Torn),
-                    Either::First((of, order)) if of == attempt => appends.obey(order),
-                    Either::First(_) => {}
-                    Either::Second(connected) => {
-                        connected?;
-                        break;
-                    }
+        loop {
+            if !self.is_connected() && !self.open(attempt, &mut appends).await? {
+                return Ok(Ended::Torn);
+            }
+            match self.talk(attempt, &mut appends).await? {
+                Ended::Spent => {
+                    self.disconnect();
+                    appends.renew();
+                }
+                ended @ (Ended::Clean | Ended::Torn) => return Ok(ended),
+            }
+        }
+    }
+
+    /// Whether there is a connection on which nothing has happened meanwhile.
+    fn is_connected(&self) -> bool {
+        self.stream.as_ref().is_some_and(|stream| matches!(stream.try_read(&mut [0]), Ok(None)))
+    }
+
+    /// Connects. `false`: the core let go of the attempt meanwhile.
+    async fn open(&mut self, attempt: Attempt, appends: &mut Appends<'_>) -> Result<bool, Failure> {
+        self.disconnect();
+        let mut connecting = core::pin::pin!(connect(self.hub, self.link, &self.transport));
+        loop {
+            let orders = self.hub.port(self.link).orders.receive();
+            match select(orders, &mut connecting).await {
+                Either::First((of, Word::Drop)) if of == attempt => return Ok(false),
+                Either::First((of, Word::Order(order))) if of == attempt => appends.obey(order),
+                Either::First(_) => {}
+                Either::Second(connected) => {
+                    self.stream = Some(connected?);
+                    return Ok(true);
                 }
             }
-            (self.written, self.acked) = (0, 0);
         }
-        self.talk(attempt, &mut appends).await
+    }
+
+    fn disconnect(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            stream.abort();
+        }
+        self.acked = 0;
     }
 
     async fn talk(
@@ -106,63 +124,70 @@ impl Lane<'_> {
         attempt: Attempt,
         appends: &mut Appends<'_>,
     ) -> Result<Ended, Failure> {
-        let mut input = [0; 512];
+        let Self { hub, link, stream, cursor, acked, .. } = self;
+        let (hub, link, stream) = (*hub, *link, stream.as_ref().ok_or(Failure::Cut)?);
         loop {
+            if appends.is_spent() {
+                return Ok(Ended::Spent);
+            }
             appends.begin()?;
-            let (hub, link) = (self.hub, self.link);
             let is_waiting = appends.has_output();
-            let is_in_flight = self.socket.send_queue() > 0;
-            let (mut reader, writer) = self.socket.split();
-            let writable = async {
-                if is_waiting { writer.wait_write_ready().await } else { pending().await }
-            };
+            let is_in_flight = look(hub, link, stream, acked);
+            let writable =
+                async { if is_waiting { stream.writable().await } else { pending().await } };
             let look =
                 async { if is_in_flight { Timer::after(LOOK).await } else { pending().await } };
             let orders = hub.port(link).orders.receive();
-            match select4(orders, reader.read(&mut input), writable, look).await {
-                Either4::First((of, Order::Drop)) if of == attempt => {
+            match select4(orders, stream.readable(), writable, look).await {
+                Either4::First((of, Word::Drop)) if of == attempt => {
                     let ended = if appends.is_clean() { Ended::Clean } else { Ended::Torn };
                     return Ok(ended);
                 }
-                Either4::First((of, order)) if of == attempt => appends.obey(order),
+                Either4::First((of, Word::Order(order))) if of == attempt => appends.obey(order),
                 Either4::First(_) => {}
-                Either4::Second(Ok(0) | Err(_)) => return Err(Failure::Cut),
-                Either4::Second(Ok(count)) => {
-                    hub.observe(link, Observation::Proof);
-                    appends.hear(&input[..count])?;
+                Either4::Second(()) => {
+                    let mut input = [0; 512];
+                    match stream.try_read(&mut input).map_err(|_| Failure::Cut)? {
+                        None => {}
+                        Some(0) => return Err(Failure::Cut),
+                        Some(count) => {
+                            hub.observe(link, Observation::Proof);
+                            appends.hear(&input[..count])?;
+                        }
+                    }
                 }
-                Either4::Third(()) => self.write(appends).await?,
+                Either4::Third(()) => write(stream, appends, cursor)?,
                 Either4::Fourth(()) => {}
             }
-            self.look();
         }
     }
+}
 
-    /// Hands over what there is room for.
-    async fn write(&mut self, appends: &mut Appends<'_>) -> Result<(), Failure> {
-        while appends.has_output() && self.socket.can_send() {
-            let bytes = appends.output(&mut self.cursor)?;
-            let count = self.socket.write(bytes).await.map_err(|_| Failure::Cut)?;
-            self.written += count as u64;
-            appends.wrote(count);
-        }
-        Ok(())
+/// Hands over what there is room for.
+fn write<S: Stream>(
+    stream: &S,
+    appends: &mut Appends<'_>,
+    cursor: &mut Cursor,
+) -> Result<(), Failure> {
+    while appends.has_output() {
+        let bytes = appends.output(cursor)?;
+        let Some(count) = stream.try_write(&[bytes]).map_err(|_| Failure::Cut)? else { break };
+        appends.wrote(count);
     }
+    Ok(())
+}
 
-    /// What was acknowledged since the last look is a proof that the link delivers.
-    fn look(&mut self) {
-        let queued = self.socket.send_queue() as u64;
-        let acked = self.written.saturating_sub(queued);
-        if acked > self.acked {
-            self.acked = acked;
-            self.hub.observe(self.link, Observation::Proof);
-        }
-        self.hub.observe_flight(self.link, queued > 0);
+/// What was acknowledged since the last look is a proof that the link delivers. Whether more is in flight.
+fn look<S: Stream>(hub: &Hub, link: LinkId, stream: &S, acked: &mut u64) -> bool {
+    let info = stream.info().unwrap_or_default();
+    if info.acked_bytes > *acked {
+        *acked = info.acked_bytes;
+        hub.observe(link, Observation::Proof);
     }
+    let is_in_flight = info.unacked_segments > 0;
+    hub.observe_flight(link, is_in_flight);
+    is_in_flight
 }
 
 /// Between two looks at what was acknowledged: well under the 60 ms that make a link suspect.
 const LOOK: Duration = Duration::from_millis(10);
-
-/// For the last segment of a connection that is torn down.
-const RESET: Duration = Duration::from_millis(10);

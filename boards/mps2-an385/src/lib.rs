@@ -2,5 +2,8 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+mod agent;
 pub mod journal;
 pub mod sensor;
+
+pub use agent::{Core, LINKS};

@@ -4,7 +4,7 @@
 
 use baton_core::modem::{Apn, Config};
 use baton_core::{
-    Adaptation, Algorithm, Class, ClassLimits, ClientPolicy, Duration, LinkKey, LinkPolicy,
+    Adaptation, Algorithm, Class, ClassLimits, ClientPolicy, Duration, LinkId, LinkKey, LinkPolicy,
     LinkSpec, Policy, Roaming, Tariff, UploadPolicy,
 };
 use core::net::{Ipv4Addr, SocketAddrV4};
@@ -79,6 +79,14 @@ pub(crate) const ETHERNET: LinkSpec = LinkSpec {
 /// The modem is paid by the byte.
 pub(crate) const MODEM: LinkSpec =
     LinkSpec { class: Class::Lte, priority: 30, metered: true, key: LinkKey(1), ..ETHERNET };
+
+/// What each link is.
+pub(crate) const fn spec(link: LinkId) -> LinkSpec {
+    match link {
+        crate::hub::ETHERNET => ETHERNET,
+        _ => MODEM,
+    }
+}
 
 /// How links are chosen and uploads made.
 pub(crate) const POLICY: Policy = Policy {

@@ -1,10 +1,7 @@
 //! The suite that every backend runs.
 
 use crate::lab::{self, BEST, Lab, OTHER, UPSTREAM_V4, UPSTREAM_V6, ip, route_v4, route_v6};
-use baton_hal::{
-    LinkName,
-    conformance::{CASES, Fault, Rig, run},
-};
+use baton_hal::conformance::{CASES, Fault, Rig, run};
 use baton_hal_linux::{
     BoundStream, BoundTransport, Family, LinksOptions, NetlinkLinks, TransportOptions,
 };
@@ -83,7 +80,7 @@ impl Rig for Kernel<'_> {
         clippy::await_holding_refcell_ref,
         reason = "the suite never refuses while it accepts"
     )]
-    async fn accept(&self) -> (LinkName, BoundStream) {
+    async fn accept(&self) -> (String, BoundStream) {
         let listener = self.listener.borrow();
         let (stream, from) =
             listener.as_ref().expect("the upstream listens").accept().await.unwrap();

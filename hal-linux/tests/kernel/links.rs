@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 /// The links as they were last reported.
 struct Seen {
     links: NetlinkLinks,
-    facts: BTreeMap<String, Facts>,
+    facts: BTreeMap<String, Facts<String>>,
 }
 
 impl Seen {
@@ -34,16 +34,20 @@ impl Seen {
             .unwrap()
         {
             LinkChange::Updated(facts) => {
-                self.facts.insert(facts.name.clone(), facts);
+                self.facts.insert(facts.name.to_string(), facts);
             }
             LinkChange::Heard(..) => {}
             LinkChange::Removed(name) => {
-                self.facts.remove(&name);
+                self.facts.remove(name.as_str());
             }
         }
     }
 
-    async fn until(&mut self, what: &str, holds: impl Fn(&BTreeMap<String, Facts>) -> bool) {
+    async fn until(
+        &mut self,
+        what: &str,
+        holds: impl Fn(&BTreeMap<String, Facts<String>>) -> bool,
+    ) {
         while !holds(&self.facts) {
             self.next(what).await;
         }
@@ -53,8 +57,8 @@ impl Seen {
     async fn settle(&mut self) {
         while let Ok(change) = timeout(Duration::from_millis(300), self.links.changed()).await {
             match change.unwrap() {
-                LinkChange::Updated(facts) => self.facts.insert(facts.name.clone(), facts),
-                LinkChange::Removed(name) => self.facts.remove(&name),
+                LinkChange::Updated(facts) => self.facts.insert(facts.name.to_string(), facts),
+                LinkChange::Removed(name) => self.facts.remove(name.as_str()),
                 LinkChange::Heard(..) => continue,
             };
         }

@@ -5,10 +5,10 @@ use crate::lab::{
     refuse_bind_to_device, route_v4, with_lab,
 };
 use baton_core::Duration;
-use baton_hal::{Error, ErrorKind, Stream, Transport};
+use baton_hal::{Bytes, Error, ErrorKind, Stream, Transport};
 use baton_hal_linux::{BoundTransport, Family, Network, TransportError, TransportOptions, arrival};
 use core::net::SocketAddr;
-use std::{fs, io::IoSlice};
+use std::fs;
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
@@ -133,7 +133,7 @@ fn black_hole_shows_within_half_a_second_and_carrier_loss_does_not_end_the_strea
 
             lab.silence(BEST, true);
             for _ in 0..50 {
-                stream.try_write(&[IoSlice::new(&[0; 5000])]).unwrap();
+                stream.try_write(&[&[0; 5000]]).unwrap();
                 sleep(Duration::from_millis(10)).await;
             }
 
@@ -165,7 +165,7 @@ fn unsent_bytes_stay_below_the_low_water_mark() {
             let stream = stream.unwrap();
 
             while timeout(Duration::from_millis(200), stream.writable()).await.is_ok() {
-                stream.try_write(&[IoSlice::new(&[0; 4096])]).unwrap();
+                stream.try_write(&[&[0; 4096]]).unwrap();
             }
             unsent.push(stream.info().unwrap().notsent_bytes);
         }

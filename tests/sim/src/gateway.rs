@@ -20,10 +20,12 @@ use baton_core::{
     Action, Agent, Attempt, BLOCK_SIZE, Event, Failure, Instant, LinkId, Observation, Outcome,
     Policy, Signal, UploadId, Verdict,
 };
+use baton_replay::{self as replay, Input};
+use baton_wire::upload::Order;
 use core::ops::Range;
 use ingest::Client;
 use lane::{Handle, Lane};
-use offsets::{Order, Subject};
+use offsets::Subject;
 use probe::Probe;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -104,6 +106,8 @@ pub(crate) struct Gateway {
     armed: Option<Instant>,
     pub(crate) log: Log,
     pub(crate) checks: Checks,
+    /// What the core is told and wants, where it is recorded: see `tests/replay`.
+    pub(crate) record: Option<String>,
 }
 
 impl Gateway {
@@ -132,6 +136,7 @@ impl Gateway {
             armed: None,
             log: Log::new(names),
             checks: Checks::new(links),
+            record: None,
             core,
         }
     }
@@ -169,6 +174,7 @@ impl Gateway {
         self.armed = None;
         if self.core.poll_timeout(self.settled).is_some_and(|(at, _)| at <= net.now) {
             self.sample(net);
+            self.record(|out| replay::write_input(out, net.now, &Input::Timeout));
             self.core.handle_timeout(net.now);
             self.checks.on_timeout(net.now);
             self.settle(net);
@@ -240,6 +246,7 @@ impl Gateway {
 
     /// One mutation of the core, then its actions.
     fn feed(&mut self, net: &mut Net, event: Event) {
+        self.record(|out| replay::write_input(out, net.now, &Input::Event(event)));
         self.core.handle_event(net.now, event);
         self.settle(net);
         self.arm(net);
@@ -253,6 +260,7 @@ impl Gateway {
         let mut count = 0;
         while let Some(action) = self.core.poll_action(net.now) {
             count += 1;
+            self.record(|out| replay::write_action(out, &action));
             self.checks.on_action(net.now, count, action);
             self.perform(net, action);
             if self.checks.is_broken() {
@@ -260,8 +268,16 @@ impl Gateway {
             }
         }
         self.settled = net.now;
+        let deadline = self.core.poll_timeout(net.now).map(|(at, _)| at);
+        self.record(|out| replay::write_deadline(out, deadline));
         self.checks.on_settled(net.now, &self.core);
         self.log.changes(net.now, &self.core);
+    }
+
+    fn record(&mut self, write: impl FnOnce(&mut String) -> core::fmt::Result) {
+        if let Some(record) = &mut self.record {
+            write(record).expect("a string takes everything");
+        }
     }
 
     fn arm(&mut self, net: &mut Net) {

@@ -41,6 +41,8 @@ pub struct Run {
     pub lasted: Duration,
     /// Events that it took.
     pub events: u64,
+    /// What the core was told and wanted, if that was to be written down.
+    pub record: Option<String>,
 }
 
 /// The kernel's word of a link takes so long to reach user space: p50 on veth, see `facts/failover.md`.
@@ -90,6 +92,7 @@ impl World {
             repeated: gateway.checks.repeated,
             lasted: net.now.saturating_since(Instant::ZERO),
             events: net.queue.count(),
+            record: gateway.record,
         }
     }
 

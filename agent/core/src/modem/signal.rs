@@ -1,28 +1,14 @@
-//! How well the modem hears its cell.
+//! How well the modem hears its cell, as `+CSQ` or `+CESQ` reports it: each value only where the radio in use
+//! has it. Values at the end of a scale mean "this or less" and "this or more".
 
 use super::fields::Fields;
-
-/// As `+CSQ` or `+CESQ` reports it; each value only where the radio in use has it. Values at the end of
-/// a scale mean "this or less" and "this or more".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Signal {
-    /// Strength of all that is received.
-    pub rssi_dbm: Option<i16>,
-    /// Strength of the pilot of 3G.
-    pub rscp_dbm: Option<i16>,
-    /// Strength of the reference signal of LTE or 5G.
-    pub rsrp_dbm: Option<i16>,
-    /// Its quality, in tenths of a dB.
-    pub rsrq_tenths_db: Option<i16>,
-    /// Signal to noise and interference, in tenths of a dB: 5G alone reports it here.
-    pub sinr_tenths_db: Option<i16>,
-}
+use crate::Signal;
 
 impl Signal {
     /// 27.007 section 8.5: `rssi,ber`.
     pub(super) fn parse_csq(values: &str) -> Option<Self> {
         let rssi = Fields::of(values).number()?;
-        Some(Self { rssi_dbm: scale(rssi, 31, -1130, 20).map(whole), ..Self::default() })
+        Some(Self { rxlev_dbm: scale(rssi, 31, -1130, 20).map(whole), ..Self::default() })
     }
 
     /// 27.007 section 8.69: `rxlev,ber,rscp,ecno,rsrq,rsrp`, and in Release 17
@@ -38,11 +24,13 @@ impl Signal {
         let nr_rsrp = scale(ss_rsrp, 126, -1570, 10);
         let nr_rsrq = scale(ss_rsrq, 126, -435, 5);
         Some(Self {
-            rssi_dbm: scale(rxlev, 63, -1110, 10).map(whole),
+            rxlev_dbm: scale(rxlev, 63, -1110, 10).map(whole),
             rscp_dbm: scale(rscp, 96, -1210, 10).map(whole),
             rsrp_dbm: lte_rsrp.or(nr_rsrp).map(whole),
-            rsrq_tenths_db: lte_rsrq.or(nr_rsrq),
-            sinr_tenths_db: scale(ss_sinr, 127, -235, 5),
+            rsrq_db: lte_rsrq.or(nr_rsrq).map(whole_db),
+            // 5G alone reports it here.
+            sinr_db: scale(ss_sinr, 127, -235, 5).map(whole_db),
+            ..Self::default()
         })
     }
 }
@@ -64,13 +52,18 @@ const fn whole(tenths: i16) -> i16 {
     tenths / 10
 }
 
+/// No scale reaches beyond a byte.
+const fn whole_db(tenths: i16) -> i8 {
+    (tenths / 10) as i8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn csq_is_two_dbm_a_step_from_minus_113() {
-        let rssi = |values| Signal::parse_csq(values).map(|signal| signal.rssi_dbm);
+        let rssi = |values| Signal::parse_csq(values).map(|signal| signal.rxlev_dbm);
 
         assert_eq!(rssi("0,99"), Some(Some(-113)));
         assert_eq!(rssi("21,99"), Some(Some(-71)));
@@ -84,8 +77,8 @@ mod tests {
     fn cesq_of_lte_has_rsrp_and_rsrq() {
         let signal = Signal::parse_cesq("99,99,255,255,20,50").unwrap();
 
-        assert_eq!((signal.rsrp_dbm, signal.rsrq_tenths_db), (Some(-91), Some(-100)));
-        assert_eq!((signal.rssi_dbm, signal.rscp_dbm, signal.sinr_tenths_db), (None, None, None));
+        assert_eq!((signal.rsrp_dbm, signal.rsrq_db), (Some(-91), Some(-10)));
+        assert_eq!((signal.rxlev_dbm, signal.rscp_dbm, signal.sinr_db), (None, None, None));
     }
 
     #[test]
@@ -94,12 +87,9 @@ mod tests {
         let umts = Signal::parse_cesq("99,99,45,30,255,255").unwrap();
         let nr = Signal::parse_cesq("99,99,255,255,255,255,65,67,80").unwrap();
 
-        assert_eq!(gsm, Signal { rssi_dbm: Some(-71), ..Signal::default() });
+        assert_eq!(gsm, Signal { rxlev_dbm: Some(-71), ..Signal::default() });
         assert_eq!(umts, Signal { rscp_dbm: Some(-76), ..Signal::default() });
-        assert_eq!(
-            (nr.rsrp_dbm, nr.rsrq_tenths_db, nr.sinr_tenths_db),
-            (Some(-90), Some(-110), Some(165))
-        );
+        assert_eq!((nr.rsrp_dbm, nr.rsrq_db, nr.sinr_db), (Some(-90), Some(-11), Some(16)));
         assert_eq!(Signal::parse_cesq("99,99,255"), None);
     }
 }

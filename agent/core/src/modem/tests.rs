@@ -141,7 +141,7 @@ fn an_ec25_that_roams_in_3g_is_redialled_after_the_call_ended() {
     let modem = replay("ec25", include_str!("transcripts/ec25.txt"));
 
     let status = modem.status();
-    assert_eq!(status.signal.unwrap().rssi_dbm, Some(-71));
+    assert_eq!(status.signal.unwrap().rxlev_dbm, Some(-71));
     assert_eq!(status.operator.unwrap().plmn.to_string(), "23410");
     assert_eq!((status.sessions, status.fault), (1, Some(Fault::HungUp)));
 }

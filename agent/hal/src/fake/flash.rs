@@ -217,11 +217,13 @@ impl Segments for FakeSegments {
         if is_last { Err(Failure(ErrorKind::Other)) } else { Ok(()) }
     }
 
-    fn list(&self) -> Result<Vec<(Position, u64)>, Failure> {
+    fn list(&self, found: &mut dyn FnMut(Position, u64)) -> Result<(), Failure> {
         let device = self.device();
         device.check_power()?;
-        let length = |file: &File| device.files[*file].bytes.len() as u64;
-        Ok(device.folder.iter().map(|(at, file)| (*at, length(file))).collect())
+        for (at, file) in &device.folder {
+            found(*at, device.files[*file].bytes.len() as u64);
+        }
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), Failure> {

@@ -1,10 +1,10 @@
 //! A stream in memory: two directions, each a queue of flights and an inbox.
 
 use super::{Conditions, Failure, Fake};
-use crate::{ErrorKind, LinkName, Stream, StreamInfo};
+use crate::{Bytes, ErrorKind, Stream, StreamInfo};
 use baton_core::Duration;
 use core::cell::{RefCell, RefMut};
-use std::{collections::VecDeque, io::IoSlice, rc::Rc};
+use std::{collections::VecDeque, rc::Rc};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
@@ -33,7 +33,7 @@ enum Side {
 
 /// What joins two ends.
 pub(super) struct Wire {
-    link: LinkName,
+    link: String,
     state: RefCell<State>,
     changed: Notify,
 }
@@ -207,7 +207,7 @@ impl FakeStream {
     }
 }
 
-impl Stream for FakeStream {
+impl Bytes for FakeStream {
     type Error = Failure;
 
     async fn readable(&self) {
@@ -234,7 +234,7 @@ impl Stream for FakeStream {
         Ok(state.hears_close(self.side).then_some(0))
     }
 
-    fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, Failure> {
+    fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, Failure> {
         let (space, delay) = {
             let state = self.settled();
             if state.hears_reset(self.side) || state.hears_close(self.side) {
@@ -258,7 +258,9 @@ impl Stream for FakeStream {
         self.wire.changed.notify_waiters();
         Ok(Some(accepted))
     }
+}
 
+impl Stream for FakeStream {
     fn info(&self) -> Option<StreamInfo> {
         let state = self.settled();
         let lane = &state.lanes[self.side.outward()];

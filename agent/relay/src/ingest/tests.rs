@@ -12,11 +12,10 @@ use baton_core::{
     LinkSpec, Observation, Policy, Roaming, Tariff, UploadPolicy,
 };
 use baton_hal::fake::{Fake, FakeStream, FakeTransport};
-use baton_hal::{Facts, Stream};
+use baton_hal::{Bytes, Facts};
 use baton_wire::http::{Server, ServerEvent};
 use baton_wire::tus::server::{Outcome, Request};
 use core::cell::RefCell;
-use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
@@ -253,7 +252,7 @@ async fn converse(stream: FakeStream, stored: &RefCell<Vec<u8>>) -> Option<()> {
                 };
                 let len = outcome.write(&mut out, true).ok()?;
                 stream.writable().await;
-                assert_eq!(stream.try_write(&[IoSlice::new(&out[..len])]).ok()?, Some(len));
+                assert_eq!(stream.try_write(&[&out[..len]]).ok()?, Some(len));
             }
         }
         input.drain(..used);
@@ -269,9 +268,9 @@ async fn converse(stream: FakeStream, stored: &RefCell<Vec<u8>>) -> Option<()> {
     }
 }
 
-fn facts() -> Facts {
+fn facts<T>() -> Facts<T> {
     Facts {
-        name: "eth0".into(),
+        name: "eth0".try_into().unwrap(),
         index: 1,
         class: Class::Ethernet,
         carrier: true,

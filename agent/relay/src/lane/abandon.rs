@@ -3,7 +3,7 @@
 use crate::connections::write_all;
 use crate::hub::Hub;
 use baton_core::Duration;
-use baton_hal::{Stream, Transport};
+use baton_hal::{Bytes, Transport};
 use baton_wire::http::Peer;
 use baton_wire::upload::{Client, Protocol};
 use std::rc::Rc;

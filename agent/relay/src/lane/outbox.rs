@@ -1,7 +1,7 @@
 //! A request's head on its way out.
 
 use baton_core::Failure;
-use baton_wire::http::{NotSent, Unfit};
+use baton_wire::http::NotSent;
 
 /// Room for one request head with its token and metadata.
 const OUTBOX: usize = 4096;
@@ -23,12 +23,7 @@ impl Outbox {
         self.bytes.clear();
         // Zeroes the room that `write` is given; it is cut to what was written right after.
         let _ = self.bytes.resize_default(OUTBOX);
-        let len = write(&mut self.bytes).map_err(|why| match why {
-            NotSent::Unfit(Unfit::Full) => Failure::Refused(431),
-            NotSent::Unfit(Unfit::Forbidden) => Failure::Refused(400),
-            // The server ends this connection: the next one takes the request.
-            NotSent::Closing | NotSent::PipelineFull | NotSent::BodyPending => Failure::Cut,
-        })?;
+        let len = write(&mut self.bytes)?;
         self.bytes.truncate(len);
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use super::{Lane, Order, Outbox};
 use baton_core::{BLOCK_SIZE, Failure};
-use baton_hal::{Error, ErrorKind, Stream, Transport};
+use baton_hal::{Bytes, Error, ErrorKind, Stream, Transport};
 use baton_wire::http::{Eof, Error as HttpError};
 use core::ops::Range;
 use core::time::Duration;

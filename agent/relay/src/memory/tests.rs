@@ -6,9 +6,8 @@ use crate::meter::Metered;
 use crate::settings::Settings;
 use baton_core::{Class, ClientId, LinkKey, LinkSpec, PATHS, PathRecord, Roaming, Tariff};
 use baton_hal::fake::{Fake, FakeTransport};
-use baton_hal::{Facts, Stream};
+use baton_hal::{Bytes, Facts};
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::io::IoSlice;
 use tokio::task::LocalSet;
 
 type Agent = Rc<Hub<Metered<FakeTransport>>>;
@@ -52,7 +51,7 @@ impl Machine {
     async fn carry(&self, hub: &Agent) -> u64 {
         let stream = hub.transport.connect("wwan0").await.unwrap();
         let before = carried(hub, "wwan0");
-        stream.try_write(&[IoSlice::new(&[7; 5000])]).unwrap().unwrap();
+        stream.try_write(&[&[7; 5000]]).unwrap().unwrap();
         drop(stream);
         hub.bill();
         carried(hub, "wwan0") - before
@@ -65,9 +64,9 @@ impl Drop for Machine {
     }
 }
 
-fn facts(name: &str, index: u32) -> Facts {
+fn facts<T>(name: &str, index: u32) -> Facts<T> {
     Facts {
-        name: name.into(),
+        name: name.try_into().unwrap(),
         index,
         class: Class::Lte,
         carrier: true,

@@ -2,12 +2,11 @@ use super::*;
 use baton_core::{Class, Duration};
 use baton_hal::conformance::{self, Fault, Rig};
 use baton_hal::fake::{Fake, FakeLinks, FakeStream, FakeTransport};
-use baton_hal::{Error, ErrorKind, Facts, LinkName, Stream};
+use baton_hal::{Bytes, Error, ErrorKind, Facts};
 use rcgen::{CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData, date_time_ymd};
 use rustls::ServerConnection;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use sha2::{Digest, Sha256};
-use std::io::IoSlice;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -101,7 +100,7 @@ fn fake() -> Fake {
 
 fn link(name: &str, index: u8) -> Facts {
     Facts {
-        name: name.to_owned(),
+        name: name.try_into().unwrap(),
         index: index.into(),
         class: Class::Ethernet,
         carrier: true,
@@ -152,7 +151,7 @@ impl Rig for Encrypted {
         }
     }
 
-    async fn accept(&self) -> (LinkName, Self::Peer) {
+    async fn accept(&self) -> (String, Self::Peer) {
         let (link, below) = self.fake.accept().await;
         let stream = self.server.accept(below).await;
         // The last of the handshake is acknowledged then.
@@ -267,7 +266,7 @@ async fn who_does_not_speak_tls_is_told_so() {
     let transport = Tls::new(fake.transport(), Some(client));
     let far = async {
         let (_, below) = fake.accept().await;
-        below.try_write(&[IoSlice::new(b"HTTP/1.1 400 Bad Request\r\n\r\n")]).unwrap();
+        below.try_write(&[b"HTTP/1.1 400 Bad Request\r\n\r\n"]).unwrap();
         below
     };
 
@@ -289,7 +288,7 @@ async fn a_second_link_resumes_what_the_first_began() {
         for link in ["eth0", "wwan0", "eth0"] {
             let far = async {
                 let far = server.accept(fake.accept().await.1).await;
-                assert!(matches!(far.try_write(&[IoSlice::new(b"!")]), Ok(Some(1))));
+                assert!(matches!(far.try_write(&[b"!"]), Ok(Some(1))));
                 far
             };
             let (near, _far) = tokio::join!(transport.connect(link), far);

@@ -1,6 +1,7 @@
 //! The asking end of a connection.
 
 use super::{Body, Error, Method, Piece, ResponseHead, Unfit, head::collect};
+use baton_core::Failure;
 use core::fmt;
 use heapless::{Deque, Vec};
 
@@ -33,6 +34,18 @@ pub enum NotSent {
     Closing,
     /// The head can't be written.
     Unfit(Unfit),
+}
+
+/// What it means for the attempt that wants it sent.
+impl From<NotSent> for Failure {
+    fn from(why: NotSent) -> Self {
+        match why {
+            NotSent::Unfit(Unfit::Full) => Self::Refused(431),
+            NotSent::Unfit(Unfit::Forbidden) => Self::Refused(400),
+            // The server ends this connection: the next one takes the request.
+            NotSent::Closing | NotSent::PipelineFull | NotSent::BodyPending => Self::Cut,
+        }
+    }
 }
 
 /// What the end of the connection means.

@@ -43,7 +43,7 @@ impl Line {
     /// A line without faults. Its `number` tells its address and its metric.
     pub(super) fn new(name: &str, number: u8, class: Class, rate: u64, delay: Duration) -> Self {
         let facts = Facts {
-            name: name.to_owned(),
+            name: name.try_into().expect("the demo's links have short names"),
             index: number.into(),
             class,
             carrier: true,
@@ -147,6 +147,7 @@ impl LoopbackLinks {
 
 impl Links for LoopbackLinks {
     type Error = Infallible;
+    type Trouble = &'static str;
 
     async fn changed(&mut self) -> Result<LinkChange, Infallible> {
         loop {

@@ -3,11 +3,13 @@
 //! Arm DDI 0479B section 4.3 has the registers. The device holds one byte each way.
 
 use super::mmio::Registers;
+use baton_hal::Bytes;
 use core::convert::Infallible;
-use core::ops::Range;
+use core::future::poll_fn;
+use core::task::Poll;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pipe::{Pipe, TryReadError};
-use embedded_io_async::{BufRead, ErrorType, Read, Write};
+use embassy_sync::waitqueue::AtomicWaker;
 
 // SAFETY: Arm DAI 0385D table 3-2: UART 1.
 const UART: Registers = unsafe { Registers::at(0x4000_5000) };
@@ -31,38 +33,46 @@ const DIVISOR: u32 = 27;
 /// 22 ms at that rate: longer than any task holds the processor.
 const HELD: usize = 2048;
 
-type Bytes = Pipe<CriticalSectionRawMutex, HELD>;
+type Queue = Pipe<CriticalSectionRawMutex, HELD>;
 
-static RECEIVED: Bytes = Bytes::new();
-static WAITING: Bytes = Bytes::new();
+static RECEIVED: Queue = Queue::new();
+static WAITING: Queue = Queue::new();
+
+/// Who waits for bytes that come.
+static READER: AtomicWaker = AtomicWaker::new();
+/// Who waits for bytes to have left.
+static WRITER: AtomicWaker = AtomicWaker::new();
 
 /// The line. There is one.
-pub(crate) struct Uart {
-    held: [u8; 128],
-    unread: Range<usize>,
-}
+pub(crate) struct Uart(());
 
 /// Starts the UART.
 pub(crate) fn start() -> Uart {
     UART.write(BAUD, DIVISOR);
     UART.write(CTRL, ALL_ON);
-    Uart { held: [0; 128], unread: 0..0 }
+    Uart(())
 }
 
 /// A byte came. With no room for it, it stays in the device, which then loses the next one unless the
 /// modem heeds RTS; the protocols above survive that.
 pub(super) fn on_receive() {
     UART.write(INTERRUPT, RX_INTERRUPT);
+    let mut is_news = false;
     while UART.read(STATE) & RX_FULL != 0 && RECEIVED.free_capacity() > 0 {
         let byte = UART.read(DATA) as u8;
         // There is room, and nobody else writes.
         let _ = RECEIVED.try_write(&[byte]);
+        is_news = true;
+    }
+    if is_news {
+        READER.wake();
     }
 }
 
 pub(super) fn on_transmit() {
     UART.write(INTERRUPT, TX_INTERRUPT);
     send_waiting();
+    WRITER.wake();
 }
 
 /// Has the device send what waits, as far as it takes it.
@@ -78,50 +88,43 @@ fn send_waiting() {
     });
 }
 
-impl Uart {
-    /// Whether the next bytes are new.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.unread.is_empty()
-    }
-}
-
-impl ErrorType for Uart {
+impl Bytes for Uart {
     type Error = Infallible;
-}
 
-impl Read for Uart {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
-        let bytes = self.fill_buf().await?;
-        let count = bytes.len().min(buf.len());
-        buf[..count].copy_from_slice(&bytes[..count]);
-        self.consume(count);
-        Ok(count)
+    async fn readable(&self) {
+        poll_fn(|context| {
+            READER.register(context.waker());
+            if RECEIVED.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
     }
-}
 
-impl BufRead for Uart {
-    async fn fill_buf(&mut self) -> Result<&[u8], Infallible> {
-        if self.unread.is_empty() {
-            self.unread = 0..RECEIVED.read(&mut self.held).await;
-            // What had no room before has some now.
-            critical_section::with(|_| on_receive());
+    async fn writable(&self) {
+        poll_fn(|context| {
+            WRITER.register(context.waker());
+            if WAITING.is_full() { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+
+    fn try_read(&self, buf: &mut [u8]) -> Result<Option<usize>, Infallible> {
+        let Ok(count) = RECEIVED.try_read(buf) else { return Ok(None) };
+        // What had no room before has some now.
+        critical_section::with(|_| on_receive());
+        Ok(Some(count))
+    }
+
+    fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, Infallible> {
+        let mut taken = 0;
+        for buf in bufs {
+            let mut rest = *buf;
+            while !rest.is_empty() {
+                let Ok(count) = WAITING.try_write(rest) else { break };
+                taken += count;
+                rest = &rest[count..];
+            }
         }
-        Ok(&self.held[self.unread.clone()])
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.unread.start += count;
-    }
-}
-
-impl Write for Uart {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        let count = WAITING.write(bytes).await;
         send_waiting();
-        Ok(count)
-    }
-
-    async fn flush(&mut self) -> Result<(), Infallible> {
-        Ok(())
+        Ok((taken > 0 || bufs.iter().all(|buf| buf.is_empty())).then_some(taken))
     }
 }

@@ -1,13 +1,15 @@
-//! tus on a lane's connection: creates, asks, and appends in pipelined requests whose bodies are what the
-//! journal holds.
+//! tus on a lane's connection: what the machine of `baton-wire` has due, with bodies from what the journal
+//! holds.
 
-use crate::hub::{Hub, Order};
+use crate::hub::Hub;
 use crate::settings::{CONTENT_TYPE, SECRET, TUS_PATH};
 use baton_core::token::{self, Claim, Scheme};
-use baton_core::{Attempt, Duration, Failure, Outcome};
+use baton_core::{Attempt, Failure, LinkId, Observation, Outcome};
 use baton_mps2_an385::journal::Cursor;
-use baton_wire::http::{Eof, NotSent, Peer, Unfit};
-use baton_wire::upload::{Answer, Append, Client, Create, Protocol, Refused, Verb};
+use baton_wire::http::{Eof, NotSent, Peer};
+use baton_wire::resumable::Limits;
+use baton_wire::upload::plan::Bounds;
+use baton_wire::upload::{Create, Due, Heard, Offsets, Order, Protocol, Request, Standing};
 use core::ops::Range;
 use defmt::warn;
 use heapless::{String, Vec};
@@ -15,37 +17,18 @@ use heapless::{String, Vec};
 /// Longest head of an answer.
 const HEAD: usize = 1024;
 
-/// Requests that may be unanswered.
+/// Requests that may be unanswered: a window of appends, and as many that were refused.
 const DEPTH: usize = 8;
 
 /// Room for one head: the longest creates, with a token and a name.
 const OUTBOX: usize = 1024;
 
-/// Least of one append, and most where bytes of another link may still be landing: a head is 3 % of it.
-const PART: u64 = 8 * 1024;
-
-/// Whether a lane appends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// It was not asked to.
-    Quiet,
-    /// From `next` on.
-    Appending { next: u64 },
-    /// Not before it is told to go on.
-    Held { next: u64, reported: bool },
-}
-
 /// One attempt's requests.
 pub(super) struct Appends<'a> {
     hub: &'a Hub,
+    link: LinkId,
     attempt: Attempt,
-    client: Client<HEAD, DEPTH>,
-    question: Option<Question>,
-    mode: Mode,
-    /// Where it took over, or wants to.
-    from: u64,
-    /// Appends without an answer that were sent behind one that was refused.
-    void: usize,
+    offsets: Offsets<HEAD, DEPTH>,
     head: Vec<u8, OUTBOX>,
     /// Of the head, so much has left.
     head_at: usize,
@@ -53,23 +36,13 @@ pub(super) struct Appends<'a> {
     body: Range<u64>,
 }
 
-/// What is asked first.
-#[derive(Clone, Copy, Debug)]
-enum Question {
-    Create,
-    Offset,
-}
-
 impl<'a> Appends<'a> {
-    pub(super) fn new(hub: &'a Hub, attempt: Attempt) -> Self {
+    pub(super) fn new(hub: &'a Hub, link: LinkId, attempt: Attempt) -> Self {
         Self {
             hub,
+            link,
             attempt,
-            client: Client::new(Protocol::Tus),
-            question: None,
-            mode: Mode::Quiet,
-            from: 0,
-            void: 0,
+            offsets: Offsets::new(Protocol::Tus),
             head: Vec::new(),
             head_at: 0,
             body: 0..0,
@@ -78,26 +51,7 @@ impl<'a> Appends<'a> {
 
     /// What the core wants.
     pub(super) fn obey(&mut self, order: Order) {
-        match order {
-            Order::Create => self.question = Some(Question::Create),
-            Order::Ask => self.question = Some(Question::Offset),
-            Order::Append { from } => {
-                self.void = self.client.outstanding().len();
-                self.mode = Mode::Appending { next: from };
-                self.from = from;
-            }
-            Order::Hold => {
-                if let Mode::Appending { next } = self.mode {
-                    self.mode = Mode::Held { next, reported: false };
-                }
-            }
-            Order::Unhold => {
-                if let Mode::Held { next, .. } = self.mode {
-                    self.mode = Mode::Appending { next };
-                }
-            }
-            Order::Drop => {}
-        }
+        self.offsets.obey(order, self.is_fenced());
     }
 
     /// Has the next request due, if the one before is written.
@@ -105,13 +59,14 @@ impl<'a> Appends<'a> {
         if self.has_output() {
             return Ok(());
         }
-        match self.question.take() {
-            Some(Question::Create) => self.create(),
-            Some(Question::Offset) => self.ask(),
-            None => {
-                self.report_drained();
-                self.append()
-            }
+        if self.offsets.take_drained() {
+            self.report(Outcome::Drained);
+        }
+        let Some((standing, bounds)) = self.outlook() else { return Ok(()) };
+        match self.offsets.due(&standing, &bounds) {
+            None => Ok(()),
+            Some(Due::Create) => self.create(),
+            Some(Due::Request(request)) => self.request(&request),
         }
     }
 
@@ -119,12 +74,20 @@ impl<'a> Appends<'a> {
         self.head_at < self.head.len() || !self.body.is_empty()
     }
 
+    /// Whether what is due needs another connection.
+    pub(super) fn is_spent(&self) -> bool {
+        self.offsets.is_spent()
+    }
+
+    /// Here it is.
+    pub(super) fn renew(&mut self) {
+        self.offsets.renew();
+        (self.head_at, self.body) = (self.head.len(), 0..0);
+    }
+
     /// Whether nothing is unanswered.
     pub(super) fn is_clean(&self) -> bool {
-        !self.has_output()
-            && self.client.outstanding().len() == 0
-            && self.client.ready().is_ok()
-            && self.client.eof() == Eof::Idle
+        !self.has_output() && self.offsets.is_answered() && self.offsets.eof() == Eof::Idle
     }
 
     /// The next bytes to be written.
@@ -153,7 +116,7 @@ impl<'a> Appends<'a> {
             return;
         }
         self.body.start += body;
-        self.client.wrote_body(body);
+        self.offsets.wrote(body);
         if let Some(transfer) = &mut *self.hub.transfer.borrow_mut() {
             transfer.written = transfer.written.max(self.body.start);
         }
@@ -162,36 +125,28 @@ impl<'a> Appends<'a> {
 
     /// Reads answers, until all of `input` is used.
     pub(super) fn hear(&mut self, mut input: &[u8]) -> Result<(), Failure> {
-        while !input.is_empty() {
-            let hub = self.hub;
-            let (used, answer) = self.client.handle_input(input).map_err(|_| Failure::Cut)?;
+        loop {
+            let (hub, standing) = (self.hub, self.standing().ok_or(Failure::Gone)?);
+            let (used, heard) = self.offsets.hear(&standing, input)?;
             input = &input[used..];
-            let Some(answer) = answer else { continue };
-            let is_void = self.void > 0;
-            self.void -= usize::from(is_void);
-            match answer {
-                Answer::Created { location, .. } => {
-                    let peer = peer(hub);
-                    let target =
-                        location.resolve(&peer, TUS_PATH).map_err(|_| Failure::Refused(502))?;
-                    hub.on_location(target);
-                    self.report(Outcome::Created);
+            match heard {
+                None => return Ok(()),
+                Some(Heard::Nothing) => {}
+                Some(Heard::Outcome(outcome)) => self.report(outcome),
+                Some(Heard::Created { location, outcome, .. }) => {
+                    let target = location.resolve(&peer(hub), TUS_PATH);
+                    hub.on_location(target.map_err(|_| Failure::Refused(502))?);
+                    if let Some(outcome) = outcome {
+                        self.report(outcome);
+                    }
                 }
-                Answer::Offset { offset, .. } => {
-                    hub.vouch(offset)?;
-                    self.report(Outcome::Offset(offset));
+                Some(Heard::Impostor { .. }) => {
+                    hub.observe(self.link, Observation::Impostor);
+                    return Err(Failure::Cut);
                 }
-                Answer::Appended { offset, .. } => {
-                    hub.vouch(offset)?;
-                    self.report(Outcome::Acked(offset));
-                }
-                Answer::Refused(Refused { status: 409, .. }) if is_void => {}
-                Answer::Refused(refused) => self.on_refusal(refused)?,
-                Answer::Impostor { .. } => return Err(Failure::Cut),
-                Answer::Options { .. } | Answer::Progress { .. } | Answer::Deleted => {}
+                Some(Heard::Other(_) | Heard::Nonsense(_)) => return Err(Failure::Cut),
             }
         }
-        Ok(())
     }
 
     fn create(&mut self) -> Result<(), Failure> {
@@ -219,91 +174,48 @@ impl<'a> Appends<'a> {
             content: 0,
         };
         let peer = peer(self.hub);
-        let client = &mut self.client;
-        refill(&mut self.head, &mut self.head_at, |out| client.create(out, &peer, &create))
+        let offsets = &mut self.offsets;
+        refill(&mut self.head, &mut self.head_at, |out| offsets.create(out, &peer, &create))
     }
 
-    fn ask(&mut self) -> Result<(), Failure> {
+    fn request(&mut self, request: &Request) -> Result<(), Failure> {
         let peer = peer(self.hub);
         let transfer = self.hub.transfer.borrow();
         let location = transfer.as_ref().and_then(|transfer| transfer.location.as_ref());
         let target = location.ok_or(Failure::Gone)?;
-        let client = &mut self.client;
-        refill(&mut self.head, &mut self.head_at, |out| client.head(out, &peer, target))
-    }
-
-    /// Starts the next append if there is something to send, and room for it.
-    fn append(&mut self) -> Result<(), Failure> {
-        let Mode::Appending { next } = self.mode else { return Ok(()) };
-        if self.client.outstanding().len() >= DEPTH {
-            return Ok(());
-        }
-        let transfer = self.hub.transfer.borrow();
-        let Some(transfer) = transfer.as_ref() else { return Ok(()) };
-        let (limits, acked) = {
-            let core = self.hub.core.borrow();
-            let Some(view) = core.view(transfer.id) else { return Ok(()) };
-            (core.limits(transfer.id), view.acked)
-        };
-        // Bytes sent over the link that was left may still be landing: no more is risked on that
-        // than the beginning.
-        let is_ahead = acked < self.from;
-        if is_ahead && next > self.from {
-            return Ok(());
-        }
-        let part = PART.min(u64::from(limits.chunk_bytes));
-        let least = if is_ahead { part } else { 0 };
-        let room = (acked + u64::from(limits.window_bytes)).saturating_sub(next).max(least);
-        let length = (transfer.total - next).min(room).min(part);
-        let is_worth_it = length == part || next + length == transfer.total;
-        if length == 0 || !is_worth_it {
-            return Ok(());
-        }
-        let append = Append {
-            target: transfer.location.as_ref().ok_or(Failure::Gone)?,
-            offset: next,
-            length,
-            declare_length: None,
-            awaits: is_ahead,
-            last: next + length == transfer.total,
-        };
-        let peer = peer(self.hub);
-        let client = &mut self.client;
-        refill(&mut self.head, &mut self.head_at, |out| client.append(out, &peer, &append))?;
-        self.mode = Mode::Appending { next: next + length };
-        self.body = next..next + length;
+        let offsets = &mut self.offsets;
+        refill(&mut self.head, &mut self.head_at, |out| {
+            offsets.request(out, &peer, target, request)
+        })?;
+        self.body = request.body();
         Ok(())
     }
 
-    fn report_drained(&mut self) {
-        if let Mode::Held { next, reported: false } = self.mode
-            && self.client.outstanding().len() == 0
-        {
-            self.mode = Mode::Held { next, reported: true };
-            self.report(Outcome::Drained);
-        }
+    fn standing(&self) -> Option<Standing> {
+        let transfer = self.hub.transfer.borrow();
+        let transfer = transfer.as_ref()?;
+        let acked = self.hub.core.borrow().view(transfer.id)?.acked;
+        let (total, written) = (transfer.total, transfer.written);
+        Some(Standing { total, received: total, written, acked })
     }
 
-    fn on_refusal(&mut self, refused: Refused) -> Result<(), Failure> {
-        let later = Duration::from_secs(u64::from(refused.retry_after_s.unwrap_or(0)));
-        let is_create = matches!(refused.verb, Verb::Create { .. });
-        Err(match (refused.status, refused.offset) {
-            (409, Some(offset)) if !is_create => {
-                self.hub.vouch(offset)?;
-                // Appends behind this one are refused for the same reason: one report is enough.
-                if self.mode != Mode::Quiet {
-                    self.mode = Mode::Quiet;
-                    self.report(Outcome::Failed(Failure::Conflict { offset }));
-                }
-                return Ok(());
-            }
-            (409, _) if is_create => Failure::Refused(409),
-            // A portal's 404 is not the upstream's.
-            (403 | 404 | 410, _) if !is_create && refused.genuine => Failure::Gone,
-            (408 | 409 | 423 | 429 | 500 | 502 | 503 | 504, _) => Failure::Busy(later),
-            (403 | 404 | 410, _) if !is_create => Failure::Busy(later),
-            (status, _) => Failure::Refused(status),
-        })
+    fn outlook(&self) -> Option<(Standing, Bounds)> {
+        let id = self.hub.transfer.borrow().as_ref()?.id;
+        let limits = self.hub.core.borrow().limits(id);
+        let bounds = Bounds {
+            window: u64::from(limits.window_bytes),
+            chunk: u64::from(limits.chunk_bytes),
+            // smoltcp does not measure it.
+            delivery_rate: 0,
+            pipelined: self.is_fenced(),
+            limits: Limits::NONE,
+        };
+        Some((self.standing()?, bounds))
+    }
+
+    fn is_fenced(&self) -> bool {
+        let transfer = self.hub.transfer.borrow();
+        transfer.as_ref().is_some_and(|transfer| transfer.resume.is_early())
     }
 
     fn report(&self, outcome: Outcome) {
@@ -324,12 +236,8 @@ fn refill(
 ) -> Result<(), Failure> {
     *at = 0;
     head.resize_default(OUTBOX).expect("it is its capacity");
-    let length = write(head).map_err(|why| match why {
-        NotSent::Unfit(Unfit::Full) => Failure::Refused(431),
-        NotSent::Unfit(Unfit::Forbidden) => Failure::Refused(400),
-        // The server ends this connection: the next one takes the request.
-        NotSent::Closing | NotSent::PipelineFull | NotSent::BodyPending => Failure::Cut,
-    });
-    head.truncate(length.unwrap_or(0));
-    length.map(|_| ())
+    let length = write(head);
+    head.truncate(*length.as_ref().unwrap_or(&0));
+    length?;
+    Ok(())
 }

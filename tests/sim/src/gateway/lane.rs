@@ -2,13 +2,15 @@
 //! `agent/relay/src/lane/session.rs`, with what wakes it there as calls of [`Gateway::pump`].
 
 use super::gauge::Gauge;
-use super::offsets::{HEAD, Heard, Offsets, Order};
+use super::offsets::{HEAD, Offsets, PEER, TARGET};
 use super::{App, Gateway, Owner, Task};
 use crate::packet::{ConnId, Side};
 use crate::tcp::Phase;
 use baton_core::{
     Attempt, BLOCK_SIZE, Duration, Failure, Instant, LinkId, Observation, Outcome, UploadId,
 };
+use baton_wire::http::Eof;
+use baton_wire::upload::{Heard, Order, Protocol};
 use core::ops::Range;
 use std::collections::VecDeque;
 
@@ -87,7 +89,7 @@ impl Gateway {
             link: usize::from(link.0),
             gauge: Gauge::default(),
             stage: Stage::Fresh,
-            dialect: Offsets::new(),
+            dialect: Offsets::new(Protocol::Tus),
             out: Vec::new(),
             out_at: 0,
             body: 0..0,
@@ -256,7 +258,8 @@ impl Lane {
     ) -> Result<bool, Failure> {
         let order = hub.handles.get_mut(&self.key).and_then(|handle| handle.orders.pop_front());
         if let Some(order) = order {
-            self.dialect.obey(order);
+            // `baton serve` fences.
+            self.dialect.obey(order, true);
             return Ok(true);
         }
         if self.dialect.is_spent() {
@@ -268,12 +271,12 @@ impl Lane {
             return Ok(true);
         }
         if self.is_written() {
-            if self.dialect.drained() {
+            if self.dialect.take_drained() {
                 hub.report(net, self.key, Outcome::Drained);
             }
             let subject =
                 hub.subject(self.key.0, self.gauge.last.delivery_rate).ok_or(Failure::Gone)?;
-            if let Some(body) = self.dialect.next(&subject, &mut self.out)? {
+            if let Some(body) = subject.next(&mut self.dialect, &mut self.out)? {
                 self.out_at = 0;
                 if !body.is_empty() {
                     let id = self.key.0;
@@ -349,18 +352,25 @@ impl Lane {
         loop {
             let subject =
                 hub.subject(self.key.0, self.gauge.last.delivery_rate).ok_or(Failure::Gone)?;
-            let (used, heard) = self.dialect.hear(&subject, rest)?;
+            let (used, heard) = self.dialect.hear(&subject.standing(), rest)?;
             rest = &rest[used..];
-            let Some(heard) = heard else { return Ok(()) };
-            for heard in heard {
-                match heard {
-                    Heard::Location(location) => hub.on_location(self.key.0, location),
-                    Heard::Outcome(outcome) => hub.report(net, self.key, outcome),
-                    Heard::Impostor => {
-                        hub.observe(net, self.link, Observation::Impostor);
-                        return Err(Failure::Cut);
+            match heard {
+                None => return Ok(()),
+                Some(Heard::Nothing) => {}
+                Some(Heard::Outcome(outcome)) => hub.report(net, self.key, outcome),
+                Some(Heard::Created { location, outcome, .. }) => {
+                    let target = location.resolve(&PEER, TARGET);
+                    let target = target.map_err(|_| Failure::Refused(502))?;
+                    hub.on_location(self.key.0, target.as_str().to_owned());
+                    if let Some(outcome) = outcome {
+                        hub.report(net, self.key, outcome);
                     }
                 }
+                Some(Heard::Impostor { .. }) => {
+                    hub.observe(net, self.link, Observation::Impostor);
+                    return Err(Failure::Cut);
+                }
+                Some(Heard::Other(_) | Heard::Nonsense(_)) => return Err(Failure::Cut),
             }
         }
     }
@@ -399,6 +409,6 @@ impl Lane {
     }
 
     fn is_clean(&self) -> bool {
-        self.is_written() && self.dialect.is_answered() && self.dialect.is_idle()
+        self.is_written() && self.dialect.is_answered() && self.dialect.eof() == Eof::Idle
     }
 }

@@ -71,9 +71,9 @@ impl<S: Segments> Shelf<S> {
             buf: vec![0; HEADER + MAX_RECORD].into_boxed_slice(),
         };
         let mut chains: BTreeMap<u64, Vec<(u32, u64)>> = BTreeMap::new();
-        for (at, len) in shelf.segments.list().map_err(device)? {
-            chains.entry(at.chain).or_default().push((at.index, len));
-        }
+        let mut found =
+            |at: Position, len| chains.entry(at.chain).or_default().push((at.index, len));
+        shelf.segments.list(&mut found).map_err(device)?;
         chains.values_mut().for_each(|segments| segments.sort_unstable());
         let lost = shelf.read_ledger(&chains.remove(&LEDGER).unwrap_or_default())?;
         let mut read = Vec::new();

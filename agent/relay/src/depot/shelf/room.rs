@@ -121,10 +121,12 @@ impl<S: Segments> Shelf<S> {
             self.remove(Position { chain: id, index })?;
         }
         self.flush_folder()?;
-        let listed = self.segments.list().map_err(super::device)?;
+        let mut bytes = 0;
+        let mut found = |at: Position, len| bytes += if at.chain == id { len } else { 0 };
+        self.segments.list(&mut found).map_err(super::device)?;
         let entry = self.entry_mut(id)?;
         entry.first = keep;
-        entry.bytes = listed.iter().filter(|(at, _)| at.chain == id).map(|(_, len)| len).sum();
+        entry.bytes = bytes;
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use crate::connections::write_all;
 use crate::hub::Hub;
 use crate::probe;
 use baton_core::{Failure, LinkId};
-use baton_hal::{Stream, Transport};
+use baton_hal::{Bytes, Stream, Transport};
 use baton_wire::download::Rest;
 use baton_wire::http::{Client, ClientEvent, Eof, Head, Method, Peer, ResponseHead};
 use core::ops::Range;

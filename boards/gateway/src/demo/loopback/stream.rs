@@ -2,11 +2,10 @@
 
 use super::wire::{Next, Wire};
 use super::{LoopbackError, View};
-use baton_hal::{ErrorKind, Stream, StreamInfo};
+use baton_hal::{Bytes, ErrorKind, Stream, StreamInfo};
 use baton_hal_linux::BoundStream;
 use core::cell::{Cell, RefCell};
 use core::future::pending;
-use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -84,7 +83,7 @@ async fn keep_moving(
     }
 }
 
-impl Stream for LoopbackStream {
+impl Bytes for LoopbackStream {
     type Error = LoopbackError;
 
     async fn readable(&self) {
@@ -99,10 +98,12 @@ impl Stream for LoopbackStream {
         self.ask(|wire| wire.try_read(buf)).map_err(ended)
     }
 
-    fn try_write(&self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, LoopbackError> {
+    fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, LoopbackError> {
         self.ask(|wire| wire.try_write(bufs)).map_err(ended)
     }
+}
 
+impl Stream for LoopbackStream {
     fn info(&self) -> Option<StreamInfo> {
         Some(self.0.wire.borrow().info(Instant::now()))
     }

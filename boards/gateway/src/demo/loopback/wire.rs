@@ -2,11 +2,10 @@
 
 use super::Line;
 use baton_core::{Duration, RttEstimator};
-use baton_hal::{Error, ErrorKind, Stream, StreamInfo};
+use baton_hal::{Bytes, Error, ErrorKind, Stream, StreamInfo};
 use baton_hal_linux::BoundStream;
 use core::cell::Cell;
 use std::collections::VecDeque;
-use std::io::IoSlice;
 use std::rc::Rc;
 use tokio::time::Instant;
 
@@ -112,7 +111,7 @@ impl Wire {
     }
 
     /// As [`Stream::try_write`].
-    pub(super) fn try_write(&mut self, bufs: &[IoSlice<'_>]) -> Result<Option<usize>, ErrorKind> {
+    pub(super) fn try_write(&mut self, bufs: &[&[u8]]) -> Result<Option<usize>, ErrorKind> {
         if let Some(End::Reset(kind)) = self.down.ended() {
             return Err(kind);
         }
@@ -225,7 +224,7 @@ impl Up {
         while let Some(flight) = self.flying.front_mut()
             && flight.due <= now
         {
-            match inner.try_write(&[IoSlice::new(&flight.bytes)]) {
+            match inner.try_write(&[&flight.bytes]) {
                 Ok(Some(n)) => {
                     self.delivered += n as u64;
                     flight.bytes.drain(..n);

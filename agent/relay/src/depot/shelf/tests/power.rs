@@ -76,7 +76,7 @@ fn serves_on(mut shelf: Shelf<FakeSegments>, device: &FakeSegments, context: &st
     let device = device.reboot();
     let (shelf, found) = open(&device, SMALL);
     assert_eq!((ids(&shelf), found), (vec![], vec![]), "{context}");
-    assert!(device.list().unwrap().iter().all(|(at, _)| at.chain == LEDGER), "{context}");
+    assert!(listed(&device).iter().all(|(at, _)| at.chain == LEDGER), "{context}");
 }
 
 /// What callers were told.
