@@ -15,7 +15,10 @@ baton_lab::tests![an_upload_with_a_token_survives_cable_hole_and_return];
 const MIB: u64 = 1 << 20;
 
 fn an_upload_with_a_token_survives_cable_hole_and_return(sandbox: &Sandbox) {
-    let scene = Scene::new(sandbox, Setup::default());
+    let scene = Scene::new(
+        sandbox,
+        Setup { config: "relay.auth = \"token\"\n".to_owned(), ..Setup::default() },
+    );
     let size = 32 * MIB;
     let file = scene.file("a.bin", size);
 
