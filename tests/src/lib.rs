@@ -27,6 +27,6 @@ pub use raw::{Raw, Said};
 pub use scene::{Host, SECRET, Scene, Setup, Upstream, reset};
 pub use scripted::{Admission, Asked, Deed, Dialect, Early, Script, Scripted};
 pub use secured::{Certified, Secured};
-pub use spawn::{Process, TempDir, baton, temp_dir};
+pub use spawn::{Process, TempDir, agent, baton, temp_dir};
 pub use tmpfs::Tmpfs;
 pub use watch::{sha256_of, wait_until};

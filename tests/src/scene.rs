@@ -3,7 +3,7 @@
 use crate::names;
 use crate::scripted::{Script, Scripted};
 use crate::secured::{self, Secured};
-use crate::spawn::{Process, TempDir, baton, temp_dir};
+use crate::spawn::{Process, TempDir, agent, baton, temp_dir};
 use crate::watch::{sha256_of, wait_until};
 use baton_lab::{Lab, LinkSpec, Namespace, Rate, Sandbox, Shape, UPSTREAM_V4, UPSTREAM_V6};
 use core::net::SocketAddr;
@@ -468,7 +468,7 @@ fn start_agent(lab: &Lab, dir: &Path, setup: &Setup) -> Process {
     );
     let path = dir.join("baton.toml");
     std::fs::write(&path, last_of_each(&config)).expect("a configuration");
-    let mut command = lab.gateway.command(baton().to_str().expect("a path in UTF-8"));
+    let mut command = lab.gateway.command(agent().to_str().expect("a path in UTF-8"));
     command.arg("run").arg("--config").arg(&path).envs(setup.environment.iter().cloned());
     Process::start(&mut command, dir.join("agent.log")).expect("the agent starts")
 }

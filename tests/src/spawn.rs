@@ -19,6 +19,12 @@ pub fn baton() -> PathBuf {
     release
 }
 
+/// What runs as the agent: `$BATON_AGENT`, else [`baton`]. It may be a script that runs a program for
+/// another processor in its emulator.
+pub fn agent() -> PathBuf {
+    std::env::var_os("BATON_AGENT").map_or_else(baton, PathBuf::from)
+}
+
 /// Where cargo builds.
 ///
 /// # Panics

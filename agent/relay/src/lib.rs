@@ -12,11 +12,23 @@
 //! core's actions start tasks and give them orders. Bytes go from the client's socket into a
 //! block or the spool, and from there to the upstream's socket.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "control"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what only the control API asks or tells; the linker leaves it out"
+    )
+)]
 
 mod arena;
 mod calendar;
 mod connection;
 mod connections;
+#[cfg(feature = "control")]
+mod control;
+#[cfg(not(feature = "control"))]
+#[path = "control/absent.rs"]
 mod control;
 mod depot;
 mod hub;
@@ -25,6 +37,7 @@ mod lane;
 mod memory;
 mod meter;
 mod probe;
+#[cfg(feature = "control")]
 mod report;
 mod run;
 mod sampler;
@@ -36,7 +49,9 @@ mod tls;
 mod transfer;
 mod upstream;
 
-pub use control::{ControlError, ControlSocket};
+#[cfg(feature = "control")]
+pub use control::ControlError;
+pub use control::ControlSocket;
 pub use depot::{Depot, DepotError, DepotOptions};
 pub use ingest::Origin;
 pub use run::{Parts, run};

@@ -144,7 +144,11 @@ fn default_pool() -> u64 {
 /// The default of `spool_size`: a quarter of what is free where the spool is to be.
 fn quarter_of_free(dir: &Path) -> u64 {
     let existing = dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
-    statvfs(existing).map_or(0, |disk| disk.blocks_available() * disk.fragment_size() / 4)
+    // What counts blocks and what sizes them are of 32 or of 64 bits, by platform.
+    let free = |blocks, size| u64::try_from(blocks * size / 4).unwrap_or(u64::MAX);
+    statvfs(existing).map_or(0, |disk| {
+        free(u128::from(disk.blocks_available()), u128::from(disk.fragment_size()))
+    })
 }
 
 /// What XEP-0363 servers give a slot.

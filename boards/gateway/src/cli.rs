@@ -1,8 +1,23 @@
 //! The command line.
 
+#[cfg(feature = "control")]
+mod ask;
+#[cfg(feature = "demo")]
+mod demo;
+#[cfg(feature = "serve")]
+mod serve;
+
+#[cfg(feature = "control")]
+pub(crate) use ask::{AskCommand, PutArgs, UploadsArgs};
+#[cfg(feature = "demo")]
+pub(crate) use demo::{DemoArgs, DemoLinks};
+#[cfg(feature = "serve")]
+pub(crate) use serve::ServeArgs;
+
+use crate::failure::Failure;
 use baton_core::token::Scheme;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand};
-use core::net::SocketAddr;
 use std::path::PathBuf;
 
 /// An upload agent for gateways with more than one way out.
@@ -14,15 +29,7 @@ use std::path::PathBuf;
 #[command(
     name = "baton",
     version,
-    after_help = "\
-Examples:
-  baton demo                                 see all of it here, with nothing to set up
-  baton check                                what every key of the configuration does
-  baton run                                  the agent, in the foreground
-  baton watch                                links and transfers, live
-  curl -T a.jpg http://192.168.1.1:8080/     what a client does
-
-Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 no agent there."
+    after_help = if cfg!(feature = "demo") { EXAMPLES } else { EXAMPLES_OF_A_PART }
 )]
 pub(crate) struct Cli {
     /// What every command takes.
@@ -49,6 +56,26 @@ pub(crate) struct Globals {
     pub(crate) json: bool,
 }
 
+/// What help ends with.
+const EXAMPLES: &str = "\
+Examples:
+  baton demo                                 see all of it here, with nothing to set up
+  baton check                                what every key of the configuration does
+  baton run                                  the agent, in the foreground
+  baton watch                                links and transfers, live
+  curl -T a.jpg http://192.168.1.1:8080/     what a client does
+
+Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 no agent there.";
+
+/// The same for a program that may lack any of what is optional.
+const EXAMPLES_OF_A_PART: &str = "\
+Examples:
+  baton check                                what every key of the configuration does
+  baton run                                  the agent, in the foreground
+  curl -T a.jpg http://192.168.1.1:8080/     what a client does
+
+Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 no agent there.";
+
 /// Where help lists them.
 const EVERYWHERE: &str = "Options of every command";
 
@@ -65,6 +92,7 @@ Examples:
   baton demo                     a file of some tens of MiB, made up
   baton demo --file video.mp4    your own
   baton demo | cat               plain lines instead of the live picture")]
+    #[cfg(feature = "demo")]
     Demo(DemoArgs),
 
     /// Run the agent
@@ -82,6 +110,7 @@ Examples:
   baton serve --listen 0.0.0.0:9000 --dir /srv/files --secret-file /etc/baton/secret
 
 PUT /a/b.jpg?v2=... is stored as DIR/a/b.jpg and read back with GET; tus is under /files/.")]
+    #[cfg(feature = "serve")]
     Serve(ServeArgs),
 
     /// Read a configuration and say of every key: acts, default, or refused and why
@@ -93,125 +122,13 @@ Examples:
 Exit status 1 if any key is refused.")]
     Check,
 
-    /// Upload files from this machine
-    #[command(after_help = "\
-Examples:
-  baton put *.jpg                              through the agent that runs here
-  baton put a.jpg --to http://203.0.113.10:9000/photos
-                                               straight to a server, as /photos/a.jpg,
-                                               signed with the configuration's secret")]
-    Put(PutArgs),
-
-    /// What the agent does: uptime, active link, last switches
-    Status,
-
-    /// The links: state, round-trip time, loss, who is active
-    Links,
-
-    /// The uploads under way, and those in the spool
-    #[command(after_help = "\
-Examples:
-  baton uploads                    what is under way, waits in the spool, or was refused and why
-  baton uploads --retry failed     everything that the upstream has refused, once more
-  baton uploads --drop s12         gives up one that was acknowledged; a record of that is kept")]
-    Uploads(UploadsArgs),
-
-    /// Links and transfers, live
-    #[command(after_help = "\
-Examples:
-  baton watch              on a terminal: a live picture; in a pipe: a line for each change
-  baton watch --json       one JSON object a line, twice a second")]
-    Watch,
-
-    /// Send everything over one link, or leave the choice to the agent again
-    #[command(after_help = "\
-Examples:
-  baton switch wlan0
-  baton switch auto")]
-    Switch {
-        /// A link's name, or `auto`
-        link: String,
-    },
+    #[cfg(feature = "control")]
+    #[command(flatten)]
+    Ask(AskCommand),
 
     /// Make and check upload tokens
     #[command(subcommand)]
     Token(TokenCommand),
-}
-
-/// What `baton demo` takes.
-#[derive(Args, Debug)]
-pub(crate) struct DemoArgs {
-    /// Upload this file rather than one made up
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-
-    /// What the links are made of [default: what the kernel allows]
-    #[arg(long, hide = true, value_enum)]
-    pub(crate) links: Option<DemoLinks>,
-}
-
-/// What the links of the demo are made of.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum DemoLinks {
-    /// Network interfaces in namespaces.
-    Kernel,
-    /// Loopback.
-    Loopback,
-    /// Nothing: only tells whether the kernel allows namespaces, else why not.
-    Rehearsal,
-}
-
-/// What `baton serve` takes.
-#[derive(Args, Debug)]
-pub(crate) struct ServeArgs {
-    /// Where to listen [default: server.listen_address]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Vec<SocketAddr>,
-
-    /// Where files are kept [default: server.storage_path]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
-
-    /// Keep files in an object store instead, so that several servers can share them. Where it is,
-    /// and the keys to it, are in the environment (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, ...)
-    #[arg(long, value_name = "s3://BUCKET/PREFIX", conflicts_with = "dir")]
-    pub(crate) store: Option<baton_store::Bucket>,
-
-    /// The secret that tokens are signed with [default: the configuration's]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) secret_file: Option<PathBuf>,
-}
-
-/// What `baton put` takes.
-#[derive(Args, Debug)]
-pub(crate) struct PutArgs {
-    /// What to upload; each keeps its name
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-
-    /// Upload straight to this server, not through the agent
-    #[arg(long, value_name = "URL")]
-    pub(crate) to: Option<String>,
-
-    /// The secret to sign with; only with --to [default: the configuration's]
-    #[arg(long, value_name = "FILE", requires = "to")]
-    pub(crate) secret_file: Option<PathBuf>,
-
-    /// How to sign; only with --to [default: the configuration's, else v2]
-    #[arg(long, value_name = "SCHEME", requires = "to", value_parser = scheme)]
-    pub(crate) scheme: Option<Scheme>,
-}
-
-/// What `baton uploads` takes.
-#[derive(Args, Debug)]
-pub(crate) struct UploadsArgs {
-    /// Try an upload again that the upstream has refused; `failed`: all of those
-    #[arg(long, value_name = "ID")]
-    pub(crate) retry: Option<String>,
-
-    /// Give up an upload in the spool; `failed`: all that the upstream has refused
-    #[arg(long, value_name = "ID", conflicts_with = "retry")]
-    pub(crate) drop: Option<String>,
 }
 
 /// The `baton token` commands.
@@ -287,6 +204,37 @@ pub(crate) struct Signing {
     /// HTTP method, for v3
     #[arg(long, default_value = "PUT")]
     pub(crate) method: String,
+}
+
+/// Reads it; help, and what can't be understood, ends the program here.
+pub(crate) fn parse() -> Result<Cli, Failure> {
+    Cli::try_parse().or_else(|error| match left_out(&error) {
+        Some(failure) => Err(failure),
+        None => error.exit(),
+    })
+}
+
+/// The command, the feature that has it, whether this program was built with that.
+const OPTIONAL: [(&str, &str, bool); 8] = [
+    ("demo", "demo", cfg!(feature = "demo")),
+    ("serve", "serve", cfg!(feature = "serve")),
+    ("put", "control", cfg!(feature = "control")),
+    ("status", "control", cfg!(feature = "control")),
+    ("links", "control", cfg!(feature = "control")),
+    ("uploads", "control", cfg!(feature = "control")),
+    ("watch", "control", cfg!(feature = "control")),
+    ("switch", "control", cfg!(feature = "control")),
+];
+
+/// Whether what is no command here would be one in a program with every feature.
+fn left_out(error: &clap::Error) -> Option<Failure> {
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let (name, feature, _) = OPTIONAL.iter().find(|(known, _, is_in)| known == name && !is_in)?;
+    Some(Failure::Usage(format!(
+        "this program was built without `baton {name}`; build it with the feature {feature}"
+    )))
 }
 
 fn scheme(name: &str) -> Result<Scheme, String> {

@@ -1,23 +1,35 @@
 //! The commands, one module each.
 
 mod check;
+#[cfg(feature = "control")]
 mod control;
 mod logging;
+#[cfg(feature = "control")]
 mod meter;
+#[cfg(feature = "control")]
 mod put;
 mod reload;
 mod run;
+#[cfg(feature = "serve")]
 mod serve;
 mod settings;
 mod stop;
 mod token;
+#[cfg(feature = "control")]
 mod watch;
 
-pub(crate) use reload::never;
-pub(crate) use run::{Backend, agent, agent_on};
-pub(crate) use stop::asked as asked_to_stop;
-pub(crate) use watch::snapshot;
+#[cfg(feature = "control")]
+pub(crate) use logging::is_colour_refused;
+#[cfg(feature = "demo")]
+pub(crate) use {
+    reload::never,
+    run::{Backend, agent, agent_on},
+    stop::asked as asked_to_stop,
+    watch::snapshot,
+};
 
+#[cfg(feature = "control")]
+use crate::cli::{AskCommand, Globals};
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use std::io::{self, Write};
@@ -27,17 +39,27 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
     match &cli.command {
+        #[cfg(feature = "demo")]
         Command::Demo(args) => crate::demo::run(globals, args),
         Command::Run => block_on(run::run(globals)),
         Command::Check => check::run(globals),
         Command::Token(command) => token::run(globals, command),
+        #[cfg(feature = "serve")]
         Command::Serve(args) => block_on(serve::run(globals, args)),
-        Command::Put(args) => block_on(put::run(globals, args)),
-        Command::Status => block_on(control::status(globals)),
-        Command::Links => block_on(control::links(globals)),
-        Command::Uploads(args) => block_on(control::uploads(globals, args)),
-        Command::Watch => block_on(watch::run(globals)),
-        Command::Switch { link } => block_on(control::switch(globals, link)),
+        #[cfg(feature = "control")]
+        Command::Ask(command) => block_on(ask(globals, command)),
+    }
+}
+
+#[cfg(feature = "control")]
+async fn ask(globals: &Globals, command: &AskCommand) -> Result<(), Failure> {
+    match command {
+        AskCommand::Put(args) => put::run(globals, args).await,
+        AskCommand::Status => control::status(globals).await,
+        AskCommand::Links => control::links(globals).await,
+        AskCommand::Uploads(args) => control::uploads(globals, args).await,
+        AskCommand::Watch => watch::run(globals).await,
+        AskCommand::Switch { link } => control::switch(globals, link).await,
     }
 }
 

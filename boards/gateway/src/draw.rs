@@ -10,8 +10,8 @@ mod screen;
 mod text;
 mod track;
 
-pub(crate) use screen::{Screen, is_colour_refused, stderr_style};
-pub(crate) use text::{Line, Style, Tone, clip, millis, plain, size, span, width};
+pub(crate) use screen::{Screen, stderr_style};
+pub(crate) use text::{Line, Style, Tone, clip, millis, plain, size, width};
 
 use crate::snapshot::{Link, Snapshot, Status, Switch, Upload};
 use baton_core::{Duration, Instant};
@@ -67,6 +67,10 @@ struct Entry {
 enum What {
     /// With how many there were before it since the agent started.
     Switch(usize, Switch),
+    #[cfg_attr(
+        not(any(test, feature = "demo")),
+        expect(dead_code, reason = "only the demo has some")
+    )]
     Note(String),
 }
 
@@ -86,6 +90,7 @@ impl Picture {
     }
 
     /// Adds a line to what happened.
+    #[cfg(any(test, feature = "demo"))]
     pub(crate) fn note(&mut self, now: Instant, text: &str) {
         self.log_entry(Some(now), What::Note(text.to_owned()));
     }

@@ -10,6 +10,7 @@ pub(crate) enum Failure {
     /// Asked wrongly: an argument, or a file that it names.
     Usage(String),
     /// No agent answers on the control socket.
+    #[cfg_attr(not(feature = "control"), expect(dead_code, reason = "no command asks one"))]
     NoAgent(String),
     /// Whoever read the output has gone, as `head` does.
     Unheard,

@@ -2,20 +2,28 @@
 
 mod assembly;
 mod cli;
+#[cfg(feature = "control")]
 mod client;
 mod commands;
+#[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "control")]
 mod draw;
 mod failure;
+#[cfg(feature = "control")]
 mod snapshot;
+#[cfg_attr(not(feature = "control"), path = "socket/absent.rs")]
+mod socket;
+mod span;
+#[cfg(feature = "control")]
 mod table;
+#[cfg_attr(not(feature = "tls"), path = "tls/absent.rs")]
 mod tls;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match commands::run(&cli::Cli::parse()) {
+    match cli::parse().and_then(|cli| commands::run(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -1,22 +1,16 @@
 //! Whether and how the upstream is reached with TLS.
 
 use crate::failure::Failure;
-use baton_config::Config;
+use baton_config::{Config, Upstream};
 use baton_hal::Transport;
-#[cfg(feature = "tls")]
-use {
-    baton_config::Upstream,
-    baton_relay::{Tls, TlsClient, Trust},
-};
+use baton_relay::{Tls, TlsClient, Trust};
 
 /// How the upstream is reached: with TLS, if its URL says so.
-#[cfg(feature = "tls")]
 pub(crate) fn secured<T: Transport>(transport: T, config: &Config) -> Result<Tls<T>, Failure> {
     Ok(Tls::new(transport, client(config)?))
 }
 
 /// What is needed for TLS, if there is to be any.
-#[cfg(feature = "tls")]
 pub(crate) fn client(config: &Config) -> Result<Option<TlsClient>, Failure> {
     let Upstream { url, ca_file, pin, .. } = &config.upstream;
     let Some(url) = url.as_ref().filter(|url| url.scheme() == "https") else {
@@ -35,21 +29,4 @@ pub(crate) fn client(config: &Config) -> Result<Option<TlsClient>, Failure> {
     };
     let client = TlsClient::new(url.host(), &trust);
     client.map(Some).map_err(|e| Failure::No(format!("[upstream] url = \"{url}\": {e}")))
-}
-
-/// How the upstream is reached.
-#[cfg(not(feature = "tls"))]
-pub(crate) fn secured<T: Transport>(transport: T, config: &Config) -> Result<T, Failure> {
-    client(config).map(|()| transport)
-}
-
-/// There is no TLS here.
-#[cfg(not(feature = "tls"))]
-pub(crate) fn client(config: &Config) -> Result<(), Failure> {
-    match &config.upstream.url {
-        Some(url) if url.scheme() == "https" => Err(Failure::No(format!(
-            "[upstream] url = \"{url}\": this program was built without TLS (feature tls)"
-        ))),
-        Some(_) | None => Ok(()),
-    }
 }

@@ -150,7 +150,9 @@ impl<T: Transport + 'static> Session<'_, T> {
     }
 
     async fn write(&mut self) -> Result<(), Failure> {
-        let ready = self.body.start..self.ready_end().min(self.body.start + self.room);
+        // Without TCP_INFO there is no end to the room.
+        let end = self.ready_end().min(self.body.start.saturating_add(self.room));
+        let ready = self.body.start..end;
         let wrote = match self.lane.write(&self.stream, self.out.pending(), ready) {
             Ok(wrote) => wrote,
             Err(Unwritten::Lost) => return Err(self.lane.lacks(self.body.start)),

@@ -3,7 +3,7 @@
 use super::{print, settings};
 use crate::cli::Globals;
 use crate::failure::Failure;
-use crate::tls;
+use crate::{socket, tls};
 
 /// `baton check`.
 pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
@@ -20,6 +20,7 @@ pub(crate) fn run(globals: &Globals) -> Result<(), Failure> {
     }
     if let Some(config) = &report.config {
         tls::client(config)?;
+        socket::check(&config.control.socket)?;
     }
     match report.mistakes() {
         0 => Ok(()),

@@ -3,9 +3,10 @@
 use super::{print, settings, unix_now};
 use crate::cli::{Globals, UploadsArgs};
 use crate::client::Agent;
-use crate::draw::{clip, millis, size, span};
+use crate::draw::{clip, millis, size};
 use crate::failure::Failure;
 use crate::snapshot::{Client, Link, Spool, Status, Upload, Upstream};
+use crate::span::span;
 use crate::table::Table;
 use core::time::Duration;
 use serde::de::DeserializeOwned;

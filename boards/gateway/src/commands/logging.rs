@@ -10,7 +10,7 @@ pub(crate) fn start(level: Level) {
     tracing_subscriber::fmt()
         .compact()
         .with_max_level(filter(level))
-        .with_ansi(std::io::stderr().is_terminal() && !crate::draw::is_colour_refused())
+        .with_ansi(std::io::stderr().is_terminal() && !is_colour_refused())
         .with_writer(std::io::stderr)
         .log_internal_errors(false)
         .init();
@@ -24,4 +24,9 @@ fn filter(level: Level) -> LevelFilter {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     }
+}
+
+/// Whether nobody wants colours; see <https://no-color.org>.
+pub(crate) fn is_colour_refused() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -54,7 +54,7 @@ fn draw(style: Style, name: &str, done: u64, total: u64, elapsed: Duration) -> S
     let rate = (u128::from(done) * 1000 / millis) as u64;
     let percent = u128::from(done) * 100 / u128::from(total.max(1));
     let eta = match (total - done.min(total)).checked_div(rate) {
-        Some(seconds) if done < total => crate::draw::span(Duration::from_secs(seconds)),
+        Some(seconds) if done < total => crate::span::span(Duration::from_secs(seconds)),
         Some(_) | None => String::new(),
     };
     let line = Line::new(style).column(Tone::Strong, style.width.min(60) / 3, name);

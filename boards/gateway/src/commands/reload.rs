@@ -34,6 +34,7 @@ pub(crate) fn on_hangup(globals: &Globals) -> io::Result<mpsc::Receiver<Rules>> 
     Ok(receive)
 }
 
+#[cfg(feature = "demo")]
 /// For an agent whose rules stay as they are.
 pub(crate) fn never() -> mpsc::Receiver<Rules> {
     mpsc::channel(1).1

@@ -4,13 +4,13 @@ use super::{logging, reload, settings, stop};
 use crate::assembly;
 use crate::cli::Globals;
 use crate::failure::Failure;
-use crate::tls;
+use crate::{socket, tls};
 use baton_config::Config;
 use baton_hal::{Links, Transport};
 use baton_hal_linux::{
     BoundTransport, Family, LinksOptions, NetlinkLinks, TransportOptions, arrival, capabilities,
 };
-use baton_relay::{ControlSocket, Origin, Parts, Rules, Settings};
+use baton_relay::{Origin, Parts, Rules, Settings};
 use core::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -90,7 +90,7 @@ pub(crate) async fn agent_on<L: Links + 'static, T: Transport + 'static>(
     control: &Path,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let control = ControlSocket::bind(control).map_err(|e| Failure::No(e.to_string()))?;
+    let control = socket::bind(control)?;
     let mut listeners = Vec::new();
     for address in &config.relay.listen {
         let listener = TcpListener::bind(address).await.map_err(|e| {
@@ -100,7 +100,6 @@ pub(crate) async fn agent_on<L: Links + 'static, T: Transport + 'static>(
     }
     let depot = assembly::depot(config).await?;
     let Backend { links, transport, origin, warnings, reload } = backend;
-    let control = Some(control);
     let seed = assembly::seed();
     let upstream = settings.upstream.authority.clone();
     let parts = Parts {

@@ -2,8 +2,8 @@
 
 use super::{print, settings, unix_now};
 use crate::cli::{CheckArgs, Globals, MakeArgs, TokenCommand};
-use crate::draw::span;
 use crate::failure::Failure;
+use crate::span::span;
 use baton_core::token::{self, Claim, Scheme};
 use baton_wire::media;
 use baton_wire::{credential, percent};

@@ -1,8 +1,9 @@
 //! The picture on a terminal.
 
-use super::text::{Line, Style, Tone, millis, size, span, width};
+use super::text::{Line, Style, Tone, millis, size, width};
 use super::track::{HISTORY, Parts};
 use super::{Entry, LinkTrack, Picture, UploadTrack, What, tone_of};
+use crate::span::span;
 use baton_core::Duration;
 use core::ops::Range;
 

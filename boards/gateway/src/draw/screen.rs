@@ -1,6 +1,7 @@
 //! The terminal: how large it is, and redrawing in place.
 
 use super::Style;
+use crate::commands::is_colour_refused;
 use std::io::{self, IsTerminal, Write};
 
 /// A terminal that shows one frame at a time. The cursor is hidden until it is dropped.
@@ -61,11 +62,6 @@ pub(crate) fn stderr_style() -> Option<Style> {
 /// A line that fills the last column makes some terminals wrap.
 fn usable(columns: usize) -> usize {
     columns.saturating_sub(1)
-}
-
-/// Whether nobody wants colours; see <https://no-color.org>.
-pub(crate) fn is_colour_refused() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Columns and rows; a terminal that does not tell is an 80 by 24 one.

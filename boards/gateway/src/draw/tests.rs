@@ -1,4 +1,5 @@
 use super::*;
+use crate::span::span;
 use serde_json::json;
 
 const MB: u64 = 1 << 20;

@@ -1,7 +1,5 @@
 //! Lines of known width, and numbers as people read them.
 
-use core::time::Duration;
-
 /// How to draw.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
@@ -172,18 +170,6 @@ pub(crate) fn millis(ms: f64) -> String {
         ..10.0 => format!("{ms:.1} ms"),
         10.0..10_000.0 => format!("{ms:.0} ms"),
         _ => format!("{:.0} s", ms / 1000.0),
-    }
-}
-
-/// A long time, by its two largest units.
-pub(crate) fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match () {
-        () if days > 0 => format!("{days}d {:02}h", hours % 24),
-        () if hours > 0 => format!("{hours}h {:02}m", minutes % 60),
-        () if minutes > 0 => format!("{minutes}m {:02}s", seconds % 60),
-        () => format!("{seconds}s"),
     }
 }
 
