@@ -50,7 +50,7 @@ pub struct Links<const N: usize> {
     dry: Option<Instant>,
 }
 
-const _: () = assert!(size_of::<Links<4>>() <= 4096);
+const _: () = assert!(size_of::<Links<4>>() <= 4160);
 
 impl<const N: usize> Links<N> {
     /// A table without links. Equal seeds and observations give equal decisions.
