@@ -81,6 +81,23 @@ fn endings_with_and_without_dots_mean_the_same() {
     assert!(!endings("test-config.toml").allow("a/b.exe"));
 }
 
+#[test]
+fn every_routers_profile_is_right_and_every_key_of_it_acts() {
+    let folder = file("../boards/profiles");
+    let mut profiles = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let report = Config::from_toml(&fs::read_to_string(&path).unwrap());
+
+        let set = report.keys.iter().filter(|key| key.line.is_some());
+        let idle: Vec<_> = set.filter(|key| key.verdict != Verdict::Acts).collect();
+        assert!(idle.is_empty(), "{}: {report}", path.display());
+        assert!(report.config.is_some(), "{}: {report}", path.display());
+        profiles += 1;
+    }
+    assert!(profiles > 0);
+}
+
 /// `BATON_WRITE_FILES=1 cargo test -p baton-config` writes the file anew.
 #[test]
 fn the_default_file_is_the_table() {

@@ -319,14 +319,19 @@ impl<const N: usize> Links<N> {
     }
 
     fn switch_to(&mut self, now: Instant, to: Option<LinkId>, reason: Reason, evidence: Evidence) {
-        let was_at_work = self.active.and_then(|id| self.get(id)).is_some_and(Monitor::is_proved);
-        if was_at_work && !evidence.is_forced() {
+        let left = self.active.and_then(|id| self.get(id));
+        let was_at_work = left.is_some_and(Monitor::is_proved);
+        // An old fault of a link that works again is one more thing against it, and forces nothing.
+        let is_old = matches!(evidence, Evidence::Faulty(_))
+            && left.is_some_and(|link| link.state().is_working());
+        let is_of_quality = is_old || evidence.is_of_quality();
+        if was_at_work && (is_of_quality || !evidence.is_forced()) {
             self.moves.add(now);
         }
         if let Some(link) = self.active.and_then(|id| self.links.get_mut(usize::from(id.0))) {
             link.on_yielded(now, &self.policy);
         }
-        if evidence.is_of_quality()
+        if is_of_quality
             && let Some(left) = self.active
             && let Some(link) = self.links.get_mut(usize::from(left.0))
         {

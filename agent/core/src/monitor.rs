@@ -165,11 +165,16 @@ impl Monitor {
     pub(crate) fn commit(&self, policy: &LinkPolicy) -> Option<Instant> {
         let suspected = self.suspected()?;
         let quiet = self.delivery.quiet_since()?;
-        let usual = self.delivery.threshold(policy.suspect_floor);
-        let patience = policy.commit_floor.max(usual * 4).max(self.threshold(policy) * 2);
+        let patience = self.patience(policy);
         // An answered probe speaks for the link, for a while.
         let heard = self.health.heard().map_or(quiet, |heard| heard.max(quiet));
         Some((heard + patience).min(suspected + STUCK.max(patience)))
+    }
+
+    /// How long silence alone is borne.
+    fn patience(&self, policy: &LinkPolicy) -> Duration {
+        let usual = self.delivery.threshold(policy.suspect_floor);
+        policy.commit_floor.max(usual * 4).max(self.threshold(policy) * 2)
     }
 
     /// What a suspect link must be given up for, provided that the upstream can be reached.
@@ -178,8 +183,10 @@ impl Monitor {
         if self.prober.lost() >= PROBES_LOST {
             return Some(Fault::ProbesLost { count: self.prober.lost() });
         }
-        let quiet = now.saturating_since(self.delivery.quiet_since()?);
-        let answers = self.health.heard() > self.suspected();
+        let since = self.delivery.quiet_since()?;
+        let quiet = now.saturating_since(since);
+        // It still did where silence alone would have been enough.
+        let answers = self.health.heard() >= Some(since + self.patience(policy));
         (self.commit(policy)? <= now).then_some(match answers {
             true => Fault::Stuck { quiet },
             false => Fault::Silent { quiet },

@@ -88,7 +88,6 @@ impl Quality {
         self.loss = Loss::new();
         self.rtt_min_us = Window::new(RTT_SPAN);
         self.rate = Rate::new();
-        self.signal = None;
         self.history = History::new();
         self.left = None;
         match self.grade {

@@ -179,10 +179,13 @@ impl Bytes for Socket {
             return Err(SocketError::Reset);
         }
         let mut taken = 0;
-        for buf in bufs {
+        'all: for buf in bufs {
             let mut rest = *buf;
-            while !rest.is_empty() && socket.can_send() {
-                let Poll::Ready(wrote) = poll_once(socket.write(rest)) else { break };
+            while !rest.is_empty() {
+                if !socket.can_send() {
+                    break 'all;
+                }
+                let Poll::Ready(wrote) = poll_once(socket.write(rest)) else { break 'all };
                 let wrote = wrote.map_err(|_| SocketError::Reset)?;
                 taken += wrote;
                 rest = &rest[wrote..];

@@ -10,7 +10,7 @@
 //! 4001600 timeout
 //! ```
 //!
-//! [`RECORDED`] is of the simulator, which writes it anew (`tests/sim/tests/replay.rs`). [`replay`] feeds it
+//! [`RECORDED`] is of the simulator, which writes it anew (`tests/sim/src/record.rs`). [`replay`] feeds it
 //! to an agent of whatever capacities a driver gives its own, on whatever processor that runs, without an
 //! allocator: each action and each deadline must be the same, letter by letter.
 #![no_std]

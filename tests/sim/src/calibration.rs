@@ -21,16 +21,20 @@ pub struct Measured {
 
 /// README.md's table of `ci/bench failover`: Baton with `baton serve`, 20 trials each.
 pub const LAB: [Measured; 6] = [
-    Measured { is_silent: true, rtt_ms: 10, gap_ms: 92.0 },
-    Measured { is_silent: true, rtt_ms: 50, gap_ms: 150.0 },
-    Measured { is_silent: true, rtt_ms: 100, gap_ms: 248.0 },
-    Measured { is_silent: false, rtt_ms: 10, gap_ms: 35.0 },
+    Measured { is_silent: true, rtt_ms: 10, gap_ms: 87.0 },
+    Measured { is_silent: true, rtt_ms: 50, gap_ms: 146.0 },
+    Measured { is_silent: true, rtt_ms: 100, gap_ms: 243.0 },
+    Measured { is_silent: false, rtt_ms: 10, gap_ms: 28.0 },
     Measured { is_silent: false, rtt_ms: 50, gap_ms: 85.0 },
-    Measured { is_silent: false, rtt_ms: 100, gap_ms: 162.0 },
+    Measured { is_silent: false, rtt_ms: 100, gap_ms: 160.0 },
 ];
 
 /// Kernel MPTCP's medians for a silent link, from the same table.
 pub const LAB_MPTCP: [(u64, f64); 3] = [(10, 261.0), (50, 591.0), (100, 892.0)];
+
+/// Seconds that an upload of 16 MiB takes over one link of 20 Mbit/s with that round trip in milliseconds:
+/// the median of `ci/bench goodput --protocol tus --rtt MS`.
+pub const LAB_UPLOADS: [(u64, f64); 3] = [(10, 7.25), (50, 7.29), (100, 8.29)];
 
 /// What another lab measured of kernel MPTCP: the shortest and the longest of five gaps over links of
 /// 30 Mbit/s with 5 % jitter, CUBIC, a silent link. How much those links queued is not told: as much as ours
@@ -108,7 +112,30 @@ pub fn gaps(measured: &Measured) -> Vec<f64> {
     sorted((0..TRIALS).map(gap))
 }
 
-/// The same of the model of MPTCP, for a silent link.
+/// How long the model takes for an upload as those of [`LAB_UPLOADS`], in seconds, sorted.
+pub fn uploads(rtt_ms: u64) -> Vec<f64> {
+    let shape = Shape {
+        delay: core::time::Duration::from_micros(rtt_ms * 500),
+        queue_bytes: 128 * 1024,
+        ..shape(0, 0, 20, 0)
+    };
+    let took = |seed| {
+        let scenario = Scenario {
+            name: "calibration".into(),
+            seed,
+            links: vec![LinkPlan::symmetric("eth0", Class::Wifi, 100, shape.clone())],
+            script: Vec::new(),
+            until: Duration::from_secs(60),
+            policy: policy::defaults(),
+            switches_an_hour: usize::MAX,
+        };
+        let run = scenario.upload(3_000, 16 << 20).run();
+        run.took(0).map_or(f64::INFINITY, |took| took.as_secs_f64())
+    };
+    sorted((1..=5).map(took))
+}
+
+/// Gaps of the model of MPTCP, for a silent link.
 pub fn mptcp_gaps(rtt_ms: u64) -> Vec<f64> {
     mptcp_gaps_over(&links(rtt_ms))
 }

@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_simulators_core_wants_what_is_recorded() {
-        let replayed = replay(&mut Box::new(Core::new(POLICY, SEED)), RECORDED);
+        let record = recorded().record();
+        let replayed = replay(&mut Box::new(Core::new(POLICY, SEED)), &record);
 
         let replayed = replayed.unwrap_or_else(|difference| panic!("{difference}"));
         assert!(replayed.inputs > 1000 && replayed.actions > 50, "{replayed:?}");

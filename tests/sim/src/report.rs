@@ -1,7 +1,7 @@
 //! Tables, and whether the aims are met.
 
 use crate::ablation::{Spread, VARIATIONS};
-use crate::calibration::{self, LAB, LAB_MPTCP, RANGES_MPTCP, TOLERANCE};
+use crate::calibration::{self, LAB, LAB_MPTCP, LAB_UPLOADS, RANGES_MPTCP, TOLERANCE};
 use crate::compare::{Row, compare, pairs};
 use crate::random::random;
 use crate::suite::suite;
@@ -76,6 +76,14 @@ pub fn calibrate() -> bool {
     }
     for (rtt, lab) in LAB_MPTCP {
         row("MPTCP, hole", rtt, lab, &calibration::mptcp_gaps(rtt));
+    }
+    println!("{:<14} {:>6} {:>9} {:>9} {:>7}", "16 MiB, in s", "RTT", "lab", "model", "off");
+    for (rtt, lab) in LAB_UPLOADS {
+        let took = calibration::uploads(rtt);
+        let model = took[took.len() / 2];
+        let off = model / lab - 1.0;
+        is_good &= off.abs() <= TOLERANCE;
+        println!("{:<14} {rtt:>6} {lab:>9.2} {model:>9.2} {:>6.0}%", "upload", off * 100.0);
     }
     for range in &RANGES_MPTCP {
         let gaps = calibration::mptcp_gaps_in(range);

@@ -4,7 +4,7 @@ use crate::link::{Facts, LinkPlan};
 use crate::policy;
 use crate::scenario::{Change, Scenario, Step, Way};
 use baton_core::{Duration, Roaming, Signal};
-use baton_lab::Bursts;
+use baton_lab::{Bursts, Rate};
 
 /// A scenario, and what its run must come to beside every upload stored.
 #[derive(Clone, Debug)]
@@ -30,6 +30,9 @@ pub fn suite() -> Vec<Case> {
         case(flapping(), 3),
         case(flapping_standby(), 2),
         case(network_fills_up(), 4),
+        case(crawls_forever(), 4),
+        case(bad_in_every_way(), 2),
+        case(stutters(), 5),
         case(satellite_handovers(), 0),
     ]
 }
@@ -176,7 +179,7 @@ fn large_packets_stay_away() -> Scenario {
     let start =
         scenario("large-packets-stay-away", vec![LinkPlan::ethernet(), LinkPlan::lte()], 300);
     (0..4)
-        .fold(start, |it, upload| it.upload(3_000 + 200 * upload, mib(32)))
+        .fold(start, |it, upload| it.upload(3_000 + 200 * upload, mib(64)))
         .at(5_000, Step::Shape(0, Way::Up, Change::Largest(Some(1_400))))
         .at(150_000, Step::Shape(0, Way::Up, Change::Largest(None)))
         .upload(220_000, mib(8))
@@ -231,6 +234,37 @@ fn network_fills_up() -> Scenario {
     let start = scenario("network-fills-up", links, 600).upload(3_000, mib(4));
     let start = slows(start.upload(75_000, mib(40)), 0, 80);
     slows(start, 1, 300).at(280_000, rate(0, 20_000_000)).upload(290_000, mib(24))
+}
+
+/// The cable's line was never any good, and what the WiFi can do shows only while it is cut.
+fn crawls_forever() -> Scenario {
+    let mut cable = LinkPlan::ethernet();
+    cable.up.rate = Rate::Bps(300_000);
+    scenario("crawls-forever", vec![cable, LinkPlan::wifi()], 300)
+        .upload(15_000, mib(4))
+        .at(20_000, Step::Facts(0, Facts::NO_CARRIER))
+        .at(40_000, Step::Facts(0, Facts::UP))
+        .upload(60_000, mib(16))
+}
+
+/// Loss and round trip, each below its limit, and both together.
+fn bad_in_every_way() -> Scenario {
+    let both = |change| Step::Shape(0, Way::Both, change);
+    scenario("bad-in-every-way", vec![LinkPlan::ethernet(), LinkPlan::wifi()], 300)
+        .at(1_000, both(Change::Loss(40_000)))
+        .at(1_000, both(Change::Delay(Duration::from_millis(200))))
+        .upload(3_000, mib(16))
+}
+
+/// Nothing comes through for a third of a second, again and again. It is come back to twice.
+fn stutters() -> Scenario {
+    let links = vec![LinkPlan::ethernet(), LinkPlan::wifi()];
+    let start = scenario("stutters", links, 300).upload(3_000, mib(160));
+    (0..60).fold(start, |it, time| {
+        let at = 5_000 + 1_200 * time;
+        it.at(at, Step::Shape(0, Way::Both, Change::Hole(true)))
+            .at(at + 350, Step::Shape(0, Way::Both, Change::Hole(false)))
+    })
 }
 
 /// Nothing moves for 180 ms every 15 s, and twice for nearly a second, until another satellite is found. That

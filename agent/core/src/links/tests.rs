@@ -99,6 +99,67 @@ fn a_black_hole_is_suspect_first_and_given_up_half_a_second_later() {
 }
 
 #[test]
+fn a_link_that_answers_and_carries_nothing_is_passed_over_for_a_minute() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(ETH).swallows = true;
+
+    world.run(10_000);
+    assert_eq!(world.told(), [(Some(LTE), Reason::Timeout)]);
+    assert_eq!(world.switches[0].evidence.name(), "stuck");
+    world.wire(ETH).swallows = false;
+    world.run(45_000);
+    assert_eq!(world.table.active(), Some(LTE), "its answers are no news");
+    world.run(15_000);
+
+    assert_eq!(world.table.active(), Some(ETH));
+}
+
+#[test]
+fn a_link_that_answers_once_more_before_it_dies_is_silent() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(ETH).swallows = true;
+    world.run(150);
+    assert!(world.table.is_suspect(ETH));
+    world.wire(ETH).delivers = false;
+    world.run(2000);
+
+    assert_eq!(world.told(), [(Some(LTE), Reason::Timeout)]);
+    assert_eq!(world.switches[0].evidence.name(), "silent");
+}
+
+#[test]
+fn to_leave_a_stuck_link_that_had_to_be_taken_again_is_a_move_that_counts() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.wire(ETH).swallows = true;
+    world.run(10_000);
+    world.wire(ETH).swallows = false;
+    world.wire(ETH).lost_percent = 9;
+    world.switches.clear();
+
+    for _ in 0..10 {
+        world.see(LTE, CUT);
+        world.run(1000);
+        world.see(LTE, UP);
+        world.run(9000);
+    }
+
+    let moved = world.told().iter().filter(|it| it.1 == Reason::QualityDegradation).count();
+    assert!((1..=3).contains(&moved), "{:?}", world.told());
+}
+
+#[test]
+fn a_link_that_did_worse_is_not_taken_again_for_being_idle() {
+    let mut world = World::with(&[ETH, LTE]);
+    world.tick_ms = 100;
+    world.wire(ETH).lost_percent = 7;
+    world.wire(LTE).lost_percent = 18;
+
+    world.run(240_000);
+
+    assert_eq!(world.told().iter().map(|it| it.0).collect::<Vec<_>>(), [Some(LTE), Some(ETH)]);
+}
+
+#[test]
 fn the_wakeups_of_a_failover_come_in_time() {
     let mut table = World::with(&[ETH, LTE]).table;
     let now = Instant::from_millis(6100);

@@ -116,10 +116,11 @@ impl Bytes for Uart {
 
     fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, Infallible> {
         let mut taken = 0;
-        for buf in bufs {
+        'all: for buf in bufs {
             let mut rest = *buf;
             while !rest.is_empty() {
-                let Ok(count) = WAITING.try_write(rest) else { break };
+                // Room that comes about meanwhile is not for what comes later.
+                let Ok(count) = WAITING.try_write(rest) else { break 'all };
                 taken += count;
                 rest = &rest[count..];
             }

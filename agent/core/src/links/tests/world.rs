@@ -32,6 +32,8 @@ pub(super) fn ms(millis: u64) -> Duration {
 pub(super) struct Wire {
     /// Whether anything gets through.
     pub(super) delivers: bool,
+    /// Whether probes alone are answered, and what is carried is lost.
+    pub(super) swallows: bool,
     /// Whether somebody else answers.
     pub(super) lies: bool,
     pub(super) rtt: Duration,
@@ -61,6 +63,7 @@ impl World {
     pub(super) fn new() -> Self {
         let wire = Wire {
             delivers: true,
+            swallows: false,
             lies: false,
             rtt: ms(20),
             lost_percent: 0,
@@ -153,8 +156,8 @@ impl World {
             self.carrier = carrier;
         }
         let Some(id) = carrier else { return };
-        let Wire { delivers, lies, lost_percent, rate, .. } = *self.wire(id);
-        if delivers && !lies {
+        let Wire { delivers, swallows, lies, lost_percent, rate, .. } = *self.wire(id);
+        if delivers && !swallows && !lies {
             let bytes = (u64::from(rate) * self.tick_ms / 1000) as u32;
             self.see(id, Observation::Delivered { bytes, limited: false });
             self.see(id, Observation::Segments { sent: 100, lost: lost_percent });

@@ -95,7 +95,7 @@ impl Wire {
         self.up.unsent.len() < UNSENT || self.down.is_reset()
     }
 
-    /// As [`Stream::try_read`].
+    /// As [`baton_hal::Bytes::try_read`].
     pub(super) fn try_read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, ErrorKind> {
         let inbox = &mut self.down.inbox;
         if inbox.is_empty() {
@@ -110,7 +110,7 @@ impl Wire {
         Ok(Some(n))
     }
 
-    /// As [`Stream::try_write`].
+    /// As [`baton_hal::Bytes::try_write`].
     pub(super) fn try_write(&mut self, bufs: &[&[u8]]) -> Result<Option<usize>, ErrorKind> {
         if let Some(End::Reset(kind)) = self.down.ended() {
             return Err(kind);
