@@ -4,9 +4,10 @@ use crate::compare::{baton, oracle_of, pairs};
 use crate::policy;
 use crate::suite::suite;
 use crate::traces::Capacity;
-use baton_core::{Algorithm, Duration, Policy};
+use baton_core::{Algorithm, BLOCK_SIZE, Duration, Policy};
 use core::iter;
 use core::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 use std::thread;
 
 /// A policy that lacks one mechanism.
@@ -31,6 +32,8 @@ pub struct Cost {
     pub resent_kb: f64,
     /// The longest time in which no byte was stored while an upload was under way, summed, in seconds.
     pub gaps_s: f64,
+    /// Kilobytes of the pool in use while an upload of theirs runs, in the mean.
+    pub held_kb: f64,
     /// Mean of completion time to the oracle's over the pairs of traces.
     pub ratio: f64,
 }
@@ -92,24 +95,26 @@ impl Variation {
         policy
     }
 
-    /// Runs everything without it, once for each seed.
+    /// Runs everything without it, once for each seed from 1.
     pub fn costs(&self, traces: &[Capacity], seeds: u64) -> Vec<Cost> {
         let next = AtomicU64::new(1);
         let work = || {
             let mine = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed <= seeds);
-            iter::from_fn(mine).map(|seed| self.cost(traces, seed)).collect::<Vec<_>>()
+            iter::from_fn(mine).map(|seed| (seed, self.cost(traces, seed))).collect::<Vec<_>>()
         };
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        thread::scope(|scope| {
+        let costs: BTreeMap<_, _> = thread::scope(|scope| {
             let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let ended = running.into_iter().map(|thread| thread.join());
             ended.flat_map(|costs| costs.expect("a run that panics fails its caller")).collect()
-        })
+        });
+        costs.into_values().collect()
     }
 
     fn cost(&self, traces: &[Capacity], seed: u64) -> Cost {
         let policy = self.policy();
         let mut cost = Cost::default();
+        let mut held = 0.0;
         for case in suite() {
             let mut scenario = case.scenario;
             (scenario.policy, scenario.seed) = (policy, seed);
@@ -122,7 +127,9 @@ impl Variation {
             cost.switches += f64::from(run.totals.switches - 1);
             cost.resent_kb += run.totals.resent_bytes as f64 / 1024.0;
             cost.gaps_s += run.longest_gap().as_secs_f64();
+            held += run.held_us as f64 / 1e6 * BLOCK_SIZE as f64 / 1024.0;
         }
+        cost.held_kb = held / cost.scenarios_s;
         let pairs = pairs(traces);
         let ratio = |(first, second): &(&Capacity, &Capacity)| {
             let took = baton(first, second, policy, seed).took(0);
@@ -136,10 +143,10 @@ impl Variation {
 
 impl Spread {
     /// Of at least one value.
-    pub fn of(costs: &[Cost], value: fn(&Cost) -> f64) -> Self {
-        let count = costs.len() as f64;
-        let mean = costs.iter().map(value).sum::<f64>() / count;
-        let square = |cost: &Cost| (value(cost) - mean).powi(2);
-        Self { mean, deviation: (costs.iter().map(square).sum::<f64>() / count).sqrt() }
+    pub fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+        Self { mean, deviation: (squares / count).sqrt() }
     }
 }

@@ -1,6 +1,6 @@
 //! Tables, and whether the aims are met.
 
-use crate::ablation::{Spread, VARIATIONS};
+use crate::ablation::{Cost, Spread, VARIATIONS};
 use crate::calibration::{self, LAB, LAB_MPTCP, LAB_UPLOADS, RANGES_MPTCP, TOLERANCE};
 use crate::compare::{Row, compare, pairs};
 use crate::random::random;
@@ -103,37 +103,46 @@ pub fn calibrate() -> bool {
     is_good
 }
 
-/// What each mechanism earns: means over seeds, with the deviation of a single one.
+/// What each mechanism earns: means over seeds, and the deviation of a single one. Below the first row stand
+/// differences to it, each seed's to the same seed's: chance that both have in common is not in them.
 pub fn ablate(traces: Option<&Path>, seeds: u64) -> bool {
     let traces = traces.map(read).unwrap_or_default();
     println!(
-        "{:<24} {:>14} {:>9} {:>11} {:>13} {:>12} {:>15}",
-        "without", "uploads, s", "unstored", "switches", "resent, KB", "gaps, s", "to the oracle"
+        "{:<24} {:>14} {:>11} {:>13} {:>13} {:>12} {:>11} {:>15}",
+        "without",
+        "uploads, s",
+        "unstored",
+        "switches",
+        "resent, KB",
+        "gaps, s",
+        "held, KB",
+        "to the oracle"
     );
-    for variation in VARIATIONS {
-        let costs = variation.costs(&traces, seeds);
-        let spread = |value| Spread::of(&costs, value);
-        let [time, unstored, switches, resent, gaps, ratio] = [
-            spread(|cost| cost.scenarios_s),
-            spread(|cost| cost.unstored),
-            spread(|cost| cost.switches),
-            spread(|cost| cost.resent_kb),
-            spread(|cost| cost.gaps_s),
-            spread(|cost| cost.ratio),
-        ];
-        let shown = |spread: Spread, digits| {
-            format!("{:.digits$} ±{:.digits$}", spread.mean, spread.deviation)
+    let [whole, parts @ ..] = VARIATIONS;
+    let base = whole.costs(&traces, seeds);
+    let row = |name, costs: &[Cost], base: Option<&[Cost]>| {
+        let shown = |digits: usize, value: fn(&Cost) -> f64| {
+            let less = |seed| base.map_or(0.0, |base| value(&base[seed]));
+            let values: Vec<_> =
+                costs.iter().enumerate().map(|(seed, cost)| value(cost) - less(seed)).collect();
+            let Spread { mean, deviation } = Spread::of(&values);
+            let sign = if base.is_some() && mean > 0.0 { "+" } else { "" };
+            format!("{sign}{mean:.digits$} ±{deviation:.digits$}")
         };
         println!(
-            "{:<24} {:>14} {:>9.2} {:>11} {:>13} {:>12} {:>15}",
-            variation.name,
-            shown(time, 1),
-            unstored.mean,
-            shown(switches, 1),
-            shown(resent, 0),
-            shown(gaps, 1),
-            if traces.is_empty() { "-".to_owned() } else { shown(ratio, 3) },
+            "{name:<24} {:>14} {:>11} {:>13} {:>13} {:>12} {:>11} {:>15}",
+            shown(1, |cost| cost.scenarios_s),
+            shown(1, |cost| cost.unstored),
+            shown(1, |cost| cost.switches),
+            shown(0, |cost| cost.resent_kb),
+            shown(1, |cost| cost.gaps_s),
+            shown(0, |cost| cost.held_kb),
+            if traces.is_empty() { "-".to_owned() } else { shown(3, |cost| cost.ratio) },
         );
+    };
+    row(whole.name, &base, None);
+    for variation in parts {
+        row(variation.name, &variation.costs(&traces, seeds), Some(&base));
     }
     true
 }

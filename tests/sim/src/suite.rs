@@ -29,10 +29,14 @@ pub fn suite() -> Vec<Case> {
         case(asymmetric_loss(), 3),
         case(flapping(), 3),
         case(flapping_standby(), 2),
+        case(edge_of_range(), 1),
+        case(three_tunnels(), 4),
         case(network_fills_up(), 4),
+        case(provider_throttles(), 2),
         case(crawls_forever(), 4),
         case(bad_in_every_way(), 2),
         case(stutters(), 5),
+        case(powerline_hums(), 2),
         case(satellite_handovers(), 0),
     ]
 }
@@ -220,6 +224,29 @@ fn flapping_standby() -> Scenario {
     flaps.at(97_000, Step::Facts(0, Facts::NO_CARRIER))
 }
 
+/// A WiFi at the edge of its range: it associates for a second and a half, once a minute and a half.
+fn edge_of_range() -> Scenario {
+    let links = vec![LinkPlan::wifi(), LinkPlan::lte()];
+    let start = scenario("edge-of-range", links, 600)
+        .at(1_000, Step::Facts(0, Facts::NO_CARRIER))
+        .upload(75_000, mib(200));
+    (0..5).fold(start, |it, time| {
+        it.at(80_000 + 90_000 * time, Step::Facts(0, Facts::UP))
+            .at(81_500 + 90_000 * time, Step::Facts(0, Facts::NO_CARRIER))
+    })
+}
+
+/// A train's modem: nothing comes through for a second and a half, thrice, with a few seconds of sky between.
+fn three_tunnels() -> Scenario {
+    let links = vec![LinkPlan::lte(), LinkPlan::cellular()];
+    let start = scenario("three-tunnels", links, 200).upload(3_000, mib(40));
+    (0..3).fold(start, |it, time| {
+        let at = 10_000 + 6_500 * time;
+        it.at(at, Step::Shape(0, Way::Both, Change::Hole(true)))
+            .at(at + 1_500, Step::Shape(0, Way::Both, Change::Hole(false)))
+    })
+}
+
 /// Everybody is at home: the cable's network slows to a fiftieth of what it carried. Nothing is known of the WiFi,
 /// which costs nothing to try; there, it is the same later.
 fn network_fills_up() -> Scenario {
@@ -234,6 +261,17 @@ fn network_fills_up() -> Scenario {
     let start = scenario("network-fills-up", links, 600).upload(3_000, mib(4));
     let start = slows(start.upload(75_000, mib(40)), 0, 80);
     slows(start, 1, 300).at(280_000, rate(0, 20_000_000)).upload(290_000, mib(24))
+}
+
+/// The month's fair use is used up: from here on the provider lets 640 kbit/s pass, with a queue too short to show in
+/// round trips. Nothing is known of the WiFi.
+fn provider_throttles() -> Scenario {
+    let mut cable = LinkPlan::ethernet();
+    cable.up.queue_bytes = 32_000;
+    scenario("provider-throttles", vec![cable, LinkPlan::wifi()], 300)
+        .upload(3_000, mib(4))
+        .upload(75_000, mib(60))
+        .at(80_000, Step::Shape(0, Way::Up, Change::Rate(640_000)))
 }
 
 /// The cable's line was never any good, and what the WiFi can do shows only while it is cut.
@@ -251,9 +289,9 @@ fn crawls_forever() -> Scenario {
 fn bad_in_every_way() -> Scenario {
     let both = |change| Step::Shape(0, Way::Both, change);
     scenario("bad-in-every-way", vec![LinkPlan::ethernet(), LinkPlan::wifi()], 300)
-        .at(1_000, both(Change::Loss(40_000)))
+        .at(1_000, Step::Shape(0, Way::Up, Change::Loss(30_000)))
         .at(1_000, both(Change::Delay(Duration::from_millis(200))))
-        .upload(3_000, mib(16))
+        .upload(3_000, mib(64))
 }
 
 /// Nothing comes through for a third of a second, again and again. It is come back to twice.
@@ -264,6 +302,18 @@ fn stutters() -> Scenario {
         let at = 5_000 + 1_200 * time;
         it.at(at, Step::Shape(0, Way::Both, Change::Hole(true)))
             .at(at + 350, Step::Shape(0, Way::Both, Change::Hole(false)))
+    })
+}
+
+/// The cable ends in a powerline adapter that holds everything back for a quarter of a second, again and again: too
+/// short to give it up for, and no packet is lost.
+fn powerline_hums() -> Scenario {
+    let mut cable = LinkPlan::ethernet();
+    cable.up.rate = Rate::Bps(20_000_000);
+    let start =
+        scenario("powerline-hums", vec![cable, LinkPlan::wifi()], 300).upload(3_000, mib(160));
+    (0..300).fold(start, |it, time| {
+        it.at(4_000 + 700 * time, Step::Stall(0, Duration::from_millis(250)))
     })
 }
 

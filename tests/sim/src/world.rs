@@ -16,6 +16,15 @@ pub(crate) struct World {
     pub(crate) server: Server,
     script: Vec<(Duration, Step)>,
     until: Instant,
+    held: Held,
+}
+
+/// Blocks of the pool in use, over time.
+#[derive(Default)]
+struct Held {
+    since: Instant,
+    blocks: u64,
+    us: u64,
 }
 
 /// What a run came to.
@@ -37,6 +46,8 @@ pub struct Run {
     pub probes: Vec<u32>,
     /// Bytes of requests that began where the upstream had acknowledged more.
     pub repeated: u64,
+    /// Blocks of the pool in use, each times the microseconds for which it was.
+    pub held_us: u64,
     /// Simulated time.
     pub lasted: Duration,
     /// Events that it took.
@@ -67,7 +78,7 @@ impl World {
             net.wake(Instant::ZERO + *at, App::Script(index));
         }
         let until = Instant::ZERO + scenario.until;
-        Self { net, gateway, server: Server::default(), script, until }
+        Self { net, gateway, server: Server::default(), script, until, held: Held::default() }
     }
 
     /// Runs until the end, until every upload has ended where that is the end, or until a promise is
@@ -90,6 +101,7 @@ impl World {
             stored: server.stored,
             probes: gateway.checks.probes.clone(),
             repeated: gateway.checks.repeated,
+            held_us: self.held.us,
             lasted: net.now.saturating_since(Instant::ZERO),
             events: net.queue.count(),
             record: gateway.record,
@@ -164,6 +176,7 @@ impl World {
     fn check_pool(&mut self) {
         let pool = self.gateway.core.pool();
         let held = u64::from(pool.total() - pool.free());
+        self.held.on_blocks(self.net.now, held);
         let driver = self.gateway.held_blocks();
         if held != driver {
             let now = self.net.now;
@@ -193,6 +206,13 @@ impl World {
                 .checks
                 .fail(now, format!("{id:?} {attempt:?} has neither outcome nor deadline"));
         }
+    }
+}
+
+impl Held {
+    fn on_blocks(&mut self, now: Instant, blocks: u64) {
+        self.us += self.blocks * now.saturating_since(self.since).as_micros() as u64;
+        (self.blocks, self.since) = (blocks, now);
     }
 }
 
