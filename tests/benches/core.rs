@@ -24,7 +24,7 @@ struct Options {
     bench: bool,
 }
 
-/// What the issue asks for: four links, eight uploads, sixteen clients; a gateway's arena of 4 MiB.
+/// A gateway's: four links, eight uploads, sixteen clients, an arena of 4 MiB.
 const LINKS: usize = 4;
 const UPLOADS: usize = 8;
 const BLOCKS: usize = 256;

@@ -10,7 +10,7 @@ use crate::verdict::{sweep, trouble};
 use baton_lab::now;
 use std::path::Path;
 
-/// Completion time to the oracle's, in the median and in the worst pair (issue 4, "What it must show" 3).
+/// Completion time to the oracle's, in the median and in the worst pair.
 const AIM_MEDIAN: f64 = 1.10;
 const AIM_WORST: f64 = 1.25;
 
