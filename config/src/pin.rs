@@ -14,10 +14,12 @@ impl Setting for Pin {
     fn parse(text: &str) -> Result<Self, &'static str> {
         const WANTED: &str = "takes sha256/ and the base64 of 32 bytes, as `openssl x509 -noout -pubkey | openssl pkey \
                               -pubin -outform der | openssl dgst -sha256 -binary | base64` makes them of a certificate";
-        let digits = text.strip_prefix("sha256//").or_else(|| text.strip_prefix("sha256/"));
-        let mut bytes = [0; 33];
-        let hash = base64::decode(digits.ok_or(WANTED)?.as_bytes(), &mut bytes);
-        hash.ok().and_then(|hash| hash.try_into().ok()).map(Self).ok_or(WANTED)
+        let hash = |prefix| {
+            let mut bytes = [0; 33];
+            base64::decode(text.strip_prefix(prefix)?.as_bytes(), &mut bytes).ok()?.try_into().ok()
+        };
+        // A slash is a digit too: one hash in 64 starts with it.
+        hash("sha256/").or_else(|| hash("sha256//")).map(Self).ok_or(WANTED)
     }
 }
 
@@ -32,6 +34,14 @@ mod tests {
         assert_eq!(Pin::parse(pin), Ok(Pin(core::array::from_fn(|n| n as u8))));
         assert_eq!(Pin::parse(&pin.replace('/', "//")), Pin::parse(pin));
         assert!(Pin::parse(Pin::EXAMPLE).is_ok());
+    }
+
+    #[test]
+    fn a_hash_may_start_with_a_slash() {
+        let pin = "sha256//8qKoXmJjHhJhD5Q3yzKi2LAYnl1MPJ6yOrry90u4L8=";
+
+        assert!(Pin::parse(pin).is_ok());
+        assert_eq!(Pin::parse(&pin.replacen('/', "//", 1)), Pin::parse(pin));
     }
 
     #[test]
