@@ -26,7 +26,7 @@ struct Options {
     rtt: Vec<u64>,
     /// Only this fault.
     #[arg(long, value_enum)]
-    fault: Option<Kind>,
+    fault: Option<Fault>,
     /// Congestion control of every connection.
     #[arg(long, value_enum, default_value_t = Congestion::Cubic)]
     congestion: Congestion,
@@ -53,12 +53,6 @@ enum Runner {
     Tus,
     Mptcp,
     Curl,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    Carrier,
-    Hole,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,12 +101,7 @@ impl Options {
     }
 
     fn faults(&self) -> Vec<Fault> {
-        let wanted = |fault: &Fault| match self.fault {
-            None => true,
-            Some(Kind::Carrier) => *fault == Fault::Carrier,
-            Some(Kind::Hole) => *fault == Fault::Hole,
-        };
-        Fault::ALL.into_iter().filter(wanted).collect()
+        self.fault.map_or_else(|| Fault::ALL.to_vec(), |fault| vec![fault])
     }
 
     /// Starts a process for one cell.

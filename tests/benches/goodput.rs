@@ -4,14 +4,18 @@
 //! A round trip of 50 ms, 20 Mbit/s and a window of 512 KB: four times what the path holds. What
 //! is lost is waiting for answers (then the link was idle) or bytes that are not the file (then it
 //! was busy). Each protocol has a process and a sandbox of its own, one after the other.
+//!
+//! With `--fault` the link dies [`STRIKES`] after each file through the agent has begun, and another carries on; the
+//! request beside it has no fault, since it could not go on.
 
-use baton_lab::{Link, Rate, Sandbox};
-use baton_tests::{Figures, Scene, Setup, Upstream};
+use baton_lab::{Rate, Sandbox};
+use baton_tests::{Fault, Figures, Scene, Setup, Upstream};
 use clap::{Parser, ValueEnum};
 use core::time::Duration;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::thread::sleep;
 
 /// Measures how much of a link each protocol makes use of.
 #[derive(Parser)]
@@ -25,6 +29,9 @@ struct Options {
     /// Round trip in milliseconds.
     #[arg(long, default_value_t = 50)]
     rtt: u64,
+    /// How the link dies in the middle of what the agent sends.
+    #[arg(long, value_enum)]
+    fault: Option<Fault>,
     /// Only these: may be given again.
     #[arg(long, value_enum)]
     protocol: Vec<Way>,
@@ -48,11 +55,14 @@ enum Way {
     TusServer,
 }
 
-/// Of the one link that carries.
+/// Of the link that carries, and of the two that could.
 const RATE_BPS: u64 = 20_000_000;
 
 /// Least share of one long request that the agent is to reach with `baton serve`.
 const AIM: f64 = 0.95;
+
+/// From a file's beginning to the fault.
+const STRIKES: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -82,7 +92,9 @@ impl Options {
     }
 
     fn start(&self, way: Way) -> std::process::Output {
+        let fault = self.fault.map(|fault| format!("--fault={}", fault.name()));
         Command::new("/proc/self/exe")
+            .args(fault)
             .args(["--cell", "--protocol", &way.option()])
             .args(["--rounds", &self.rounds.to_string(), "--size", &self.size.to_string()])
             .args(["--rtt", &self.rtt.to_string()])
@@ -151,18 +163,19 @@ fn run_cell(options: &Options) -> ExitCode {
     for round in 0..options.rounds {
         for relayed in [false, true] {
             let name = format!("{round}-{relayed}.bin");
-            let (link, before) = (scene.lab.link("eth0"), carried(scene.lab.link("eth0")));
+            let before = carried(&scene);
             let seconds = if relayed {
-                relay(&scene, &file, &name)
+                relay(&scene, &file, &name, options.fault)
             } else if way == Way::TusServer {
                 patch(&scene, &file, size)
             } else {
                 put(&scene, &file, &name, size)
             };
-            let carried = carried(link) - before;
+            let carried = carried(&scene) - before;
             let row = json!({
                 "way": way.option(),
                 "relayed": relayed,
+                "seconds": seconds,
                 "mbps": size as f64 * 8e-6 / seconds,
                 "busy": carried as f64 * 8.0 / RATE_BPS as f64 / seconds,
                 "overhead": carried as f64 / size as f64 - 1.0,
@@ -174,17 +187,17 @@ fn run_cell(options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Bytes that the link carried to the upstream, headers included.
-fn carried(link: &Link) -> u64 {
-    link.stats().up.passed.bytes
+/// Bytes that the links carried to the upstream, headers included.
+fn carried(scene: &Scene) -> u64 {
+    scene.lab.links().iter().map(|link| link.stats().up.passed.bytes).sum()
 }
 
 /// Through the agent; the seconds that it took.
-fn relay(scene: &Scene, file: &Path, name: &str) -> f64 {
+fn relay(scene: &Scene, file: &Path, name: &str, fault: Option<Fault>) -> f64 {
     let mut curl = scene.lab.lan.command("curl");
     curl.args(["-w", "%{http_code} %{time_total}", "-T"]).arg(file);
     curl.arg(format!("http://192.168.1.1:8080/{name}"));
-    time(curl, scene)
+    time(curl, scene, fault)
 }
 
 /// One PUT, straight to `baton serve`.
@@ -196,7 +209,7 @@ fn put(scene: &Scene, file: &Path, name: &str, size: u64) -> f64 {
     let mut curl = scene.lab.gateway.command("curl");
     curl.args(["-w", "%{http_code} %{time_total}", "-T"]).arg(file);
     curl.arg(format!("http://203.0.113.10:9000/{name}?{token}"));
-    time(curl, scene)
+    time(curl, scene, None)
 }
 
 /// One PATCH of the whole file, straight to a tus server.
@@ -211,12 +224,25 @@ fn patch(scene: &Scene, file: &Path, size: u64) -> f64 {
     curl.args(["-H", "Tus-Resumable: 1.0.0", "-H", "Upload-Offset: 0"]);
     curl.args(["-H", "Content-Type: application/offset+octet-stream"]);
     curl.arg(String::from_utf8_lossy(&location).trim());
-    time(curl, scene)
+    time(curl, scene, None)
 }
 
-fn time(mut curl: Command, scene: &Scene) -> f64 {
-    let out = curl.args(["-s", "-o", "/dev/null"]).stdin(Stdio::null()).output();
-    let out = out.expect("curl is installed: apt-get install curl").stdout;
+fn time(mut curl: Command, scene: &Scene, fault: Option<Fault>) -> f64 {
+    let curl = curl.args(["-s", "-o", "/dev/null"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let curl = curl.spawn().expect("curl is installed: apt-get install curl");
+    let out = match fault {
+        None => curl.wait_with_output(),
+        Some(fault) => {
+            sleep(STRIKES);
+            let status = scene.status();
+            let link = scene.lab.link(status["active_link"].as_str().expect("one carries"));
+            fault.set(link, true);
+            let out = curl.wait_with_output();
+            fault.set(link, false);
+            out
+        }
+    };
+    let out = out.expect("curl ends").stdout;
     let said = String::from_utf8_lossy(&out).into_owned();
     match said.split_once(' ') {
         Some(("200" | "201" | "204", seconds)) => seconds.parse().expect("curl tells seconds"),
@@ -226,10 +252,13 @@ fn time(mut curl: Command, scene: &Scene) -> f64 {
 
 fn report(options: &Options, rows: &[Value]) -> String {
     let mut text = format!(
-        "\n{} MiB over 20 Mbit/s, round trip {} ms, window 512 KB, CUBIC: medians of {}.\n\n\
-         | upstream | one long request, Mbit/s | the agent, Mbit/s | share | link busy | beyond the file |\n\
-         |---|---:|---:|---:|---:|---:|\n",
-        options.size, options.rtt, options.rounds,
+        "\n{} MiB over 20 Mbit/s, round trip {} ms, window 512 KB, CUBIC{}: medians of {}.\n\n\
+         | upstream | one long request, Mbit/s | the agent, Mbit/s | seconds | share | links busy | beyond the file |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n",
+        options.size,
+        options.rtt,
+        options.fault.map_or_else(String::new, |fault| format!(", a fault ({})", fault.name())),
+        options.rounds,
     );
     let mut aims = String::new();
     for way in options.ways() {
@@ -242,13 +271,14 @@ fn report(options: &Options, rows: &[Value]) -> String {
         let (direct, ours) = (median(false, "mbps"), median(true, "mbps"));
         let share = ours / direct;
         text += &format!(
-            "| {} | {direct:.2} | {ours:.2} | {:.1} % | {:.1} % | {:.1} % |\n",
+            "| {} | {direct:.2} | {ours:.2} | {:.2} | {:.1} % | {:.1} % | {:.1} % |\n",
             way.title(),
+            median(true, "seconds"),
             share * 100.0,
             median(true, "busy") * 100.0,
             median(true, "overhead") * 100.0,
         );
-        if *way != Way::TusServer {
+        if *way != Way::TusServer && options.fault.is_none() {
             let verdict = if share >= AIM { "met" } else { "missed" };
             aims += &format!("- {}: aim {:.0} %: {verdict}\n", way.title(), AIM * 100.0);
         }

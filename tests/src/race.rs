@@ -29,13 +29,14 @@ pub use relayed::Relayed;
 use received::Received;
 
 use baton_lab::{Lab, Link, LinkSpec, Rate, Sandbox, Shape, now};
+use clap::ValueEnum;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use serde_json::{Value, json};
 use std::thread::sleep;
 
 /// How a link dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fault {
     /// The cable is pulled at the gateway's end: its kernel says so.
     Carrier,
@@ -55,7 +56,12 @@ impl Fault {
         }
     }
 
-    fn set(self, link: &Link, on: bool) {
+    /// Breaks the link, or mends it.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    pub fn set(self, link: &Link, on: bool) {
         match self {
             Self::Carrier => link.carrier(!on).unwrap_or_else(|error| panic!("{error}")),
             Self::Hole => link.black_hole(on),
