@@ -447,12 +447,6 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
         }
     }
 
-    /// The active link, if it is on trial and has its one upload.
-    fn tried(&self) -> Option<LinkId> {
-        let active = self.links.active().filter(|active| self.links.is_on_trial(*active))?;
-        self.uploads.iter().flatten().any(|upload| upload.is_bound_for(active)).then_some(active)
-    }
-
     fn collect_dues(&mut self) {
         for index in 0..UPLOADS {
             if let Some((from, dues)) = self.uploads[index].as_mut().and_then(Upload::take_dues) {

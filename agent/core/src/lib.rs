@@ -24,8 +24,7 @@
 //! - *suspect*: silent for longer than proofs usually take; *failed*: given up on.
 //! - *up-delay*: how long a link must stay up before it is used; *hold-down*: how long it is
 //!   refused after it failed; *dampening*: a decaying penalty for those that fail often (RFC 2439).
-//! - *trial*: what a link that let uploads down must carry before all of them come back to it;
-//!   *tunnel*: a link that rides on another.
+//! - *tunnel*: a link that rides on another.
 //! - *ask*, *take*, *commit*: ask the standbys for the offset on suspicion, append where the
 //!   answer came, and call it a switch only when the old link is proved gone.
 //! - *lane*: what one link does for one upload; *attempt*: its name to the driver.
@@ -75,7 +74,6 @@ mod stability;
 mod switch;
 mod time;
 pub mod token;
-mod trial;
 mod upload;
 mod window;
 

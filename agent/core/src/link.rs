@@ -140,8 +140,6 @@ pub struct LinkView {
     pub degraded: bool,
     /// Whether it is in a foreign network.
     pub roams: bool,
-    /// Whether it let uploads down, and did not make up for that yet.
-    pub on_trial: bool,
     /// Silence in flight that makes it suspect.
     pub threshold: Duration,
     /// Last sign of life since it came up.

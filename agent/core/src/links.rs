@@ -220,11 +220,6 @@ impl<const N: usize> Links<N> {
         self.get(id).map(Monitor::path).unwrap_or_default()
     }
 
-    /// Whether it let uploads down, and did not make up for that yet.
-    pub(crate) fn is_on_trial(&self, id: LinkId) -> bool {
-        self.get(id).is_some_and(Monitor::is_on_trial)
-    }
-
     /// What is believed of a link.
     pub fn state(&self, id: LinkId) -> State {
         self.get(id).map_or(State::Absent, Monitor::state)

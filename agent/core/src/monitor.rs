@@ -10,7 +10,6 @@ use crate::{
     probe::{Pace, Prober},
     quality::Quality,
     select::{Candidate, Rank, Tier},
-    trial::Trial,
 };
 
 /// One slot of the table.
@@ -25,11 +24,10 @@ pub(crate) struct Monitor {
     quality: Quality,
     prober: Prober,
     account: Account,
-    trial: Trial,
 }
 
 // Its quality takes most: the windows of stability, loss and round trips 240, the scores 66.
-const _: () = assert!(size_of::<Monitor>() <= 872);
+const _: () = assert!(size_of::<Monitor>() <= 840);
 
 impl Monitor {
     pub(crate) fn new() -> Self {
@@ -50,7 +48,6 @@ impl Monitor {
             quality: Quality::new(),
             prober: Prober::new(),
             account: Account::default(),
-            trial: Trial::Trusted,
         }
     }
 
@@ -69,9 +66,6 @@ impl Monitor {
         let state = self.state().kind();
         if state != before {
             self.quality.book(now, before);
-        }
-        if state == StateKind::Suspect && before != state {
-            self.trial.on_doubt();
         }
     }
 
@@ -110,9 +104,6 @@ impl Monitor {
                 self.quality.rate.on_in_flight(now, in_flight);
             }
             Observation::Proof => {
-                if let Some(since) = self.delivery.quiet_since() {
-                    self.trial.on_proof(now.saturating_since(since), policy.probation);
-                }
                 self.delivery.on_proof(now, self.threshold(policy), self.quality.rtt_min());
                 self.on_life(now, policy);
             }
@@ -200,9 +191,6 @@ impl Monitor {
         if let Fault::Stuck { .. } = fault {
             // Its answers are no news, and hold-down would end with the first.
             self.quality.on_left(now, policy, Evidence::Faulty(fault));
-        }
-        if fault.needs_trial() && !policy.probation.is_zero() {
-            self.trial = Trial::BEGUN;
         }
     }
 
@@ -308,13 +296,11 @@ impl Monitor {
     pub(crate) fn review(&mut self, now: Instant, policy: &LinkPolicy) {
         self.quality.book(now, self.state().kind());
         self.quality.review(now, policy, self.spec.class);
-        self.trial.review(now);
     }
 
     /// It is active from here on.
     pub(crate) fn on_taken(&mut self, now: Instant) {
         self.quality.on_taken(now);
-        self.trial.on_taken(now);
     }
 
     /// It is no longer active, whatever for.
@@ -325,9 +311,6 @@ impl Monitor {
     /// It is no longer active, for its quality.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         self.quality.on_left(now, policy, why);
-        if !policy.probation.is_zero() {
-            self.trial = Trial::BEGUN;
-        }
     }
 
     /// Bytes a second that it delivers, if it can do no more at the moment.
@@ -391,11 +374,6 @@ impl Monitor {
         }
     }
 
-    /// Whether it let uploads down, and did not make up for that yet.
-    pub(crate) fn is_on_trial(&self) -> bool {
-        !self.trial.is_over()
-    }
-
     pub(crate) fn is_spent(&self, insisted: bool) -> bool {
         !insisted && self.spent().is_some()
     }
@@ -438,7 +416,6 @@ impl Monitor {
             rating: Rating::of(score, policy),
             degraded: self.quality.degraded().is_some(),
             roams: self.roams,
-            on_trial: self.is_on_trial(),
             threshold: self.threshold(policy),
             heard: self.health.heard(),
             failures: self.health.failures(),
@@ -469,7 +446,6 @@ impl Monitor {
         self.health.on_moved(now, policy);
         self.delivery.on_moved(now);
         self.quality.on_moved(now);
-        self.trial = Trial::Trusted;
         self.prober.reset();
         if self.state().is_usable() {
             self.prober.want(now);

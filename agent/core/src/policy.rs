@@ -84,9 +84,6 @@ pub struct LinkPolicy {
     /// Switches that nothing forces, for quality or preference, within [`Self::comparison`]; 16 at
     /// most. 3.
     pub moves_max: u8,
-    /// For how long a link that let uploads down must carry without a doubt before all of them come
-    /// back to it. 2 s, as much as [`Self::up_delay`], but with data. Zero: at once.
-    pub probation: Duration,
     /// The longest stall of a passing satellite's link that is no trouble. 1 s: reconfigurations
     /// cost up to that where another satellite must be found.
     pub stall: Duration,
@@ -127,7 +124,6 @@ impl LinkPolicy {
         cooldown: Duration::from_secs(30),
         faster: 4,
         moves_max: 3,
-        probation: Duration::from_secs(2),
         stall: Duration::from_secs(1),
         auto_switch: true,
     };

@@ -189,10 +189,10 @@ impl Quality {
         self.left = Some((now, self.score(policy, class)));
     }
 
-    /// The link was left for its quality, or for carrying nothing although it answers. It is passed over for two cooldowns, so that every other
-    /// link is tried before it is again. Being left once more before it served as long as it was
-    /// passed over doubles the time: however the measurements come and go, a bad link is tried
-    /// ever more rarely.
+    /// The link was left for its quality, or for carrying nothing although it answers. It is passed
+    /// over for two cooldowns, so that every other link is tried before it is again. Being left
+    /// once more before it served as long as it was passed over doubles the time: however the
+    /// measurements come and go, a bad link is tried ever more rarely.
     pub(crate) fn on_left(&mut self, now: Instant, policy: &LinkPolicy, why: Evidence) {
         let served = now.saturating_since(self.taken);
         let longer =

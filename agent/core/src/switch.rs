@@ -234,17 +234,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the link has to show that it carries before it is trusted again. Where the kernel
-    /// says why, what it says next is enough.
-    pub(crate) const fn needs_trial(self) -> bool {
-        match self {
-            Self::Silent { .. } | Self::Stuck { .. } | Self::ProbesLost { .. } | Self::Impostor => {
-                true
-            }
-            Self::Unreachable => false,
-        }
-    }
-
     pub(crate) const fn reason(self) -> Reason {
         match self {
             Self::Silent { .. } | Self::Stuck { .. } | Self::ProbesLost { .. } => Reason::Timeout,

@@ -571,17 +571,6 @@ impl<const LINKS: usize> Upload<LINKS> {
         }
     }
 
-    /// Whether it is on that link, or on its way to it.
-    pub(crate) fn is_bound_for(&self, link: LinkId) -> bool {
-        match self.course {
-            Course::Returning { to, .. } => to == link,
-            Course::Seeking | Course::Carried(_) | Course::Doubted(_) | Course::Hedged { .. } => {
-                self.link() == Some(link)
-            }
-            Course::Ended(_) | Course::Answering(_) => false,
-        }
-    }
-
     /// The verdict, once there is one.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
         match self.course {

@@ -104,8 +104,6 @@ pub(crate) struct Link {
     budget_bytes: Option<u64>,
     over_budget: bool,
     roaming: bool,
-    /// It let uploads down, and did not make up for that yet.
-    on_trial: bool,
     /// Silence, with data in flight, that makes it suspect.
     suspicion_ms: f64,
     trouble: Option<String>,
@@ -248,7 +246,6 @@ pub(crate) fn links<T: Transport>(hub: &Rc<Hub<T>>) -> Vec<Link> {
                 budget_bytes: view.spec.tariff.budget_bytes.map(NonZeroU64::get),
                 over_budget: view.spent,
                 roaming: view.roams,
-                on_trial: view.on_trial,
                 suspicion_ms: ms(view.threshold),
                 trouble: facts.trouble.clone().or_else(|| hub.distrust[index].borrow().clone()),
             })

@@ -48,14 +48,13 @@ pub struct Spread {
 }
 
 /// With everything, then each without one.
-pub const VARIATIONS: [Variation; 22] = [
+pub const VARIATIONS: [Variation; 21] = [
     without("nothing", |_| {}),
     without("hedging", |policy| policy.uploads.hedge = false),
     without("failback, quality", |policy| policy.links.auto_switch = false),
     without("up-delay", |policy| policy.links.up_delay = Duration::ZERO),
     without("hold-down", |policy| policy.links.hold_down = Duration::ZERO),
     without("dampening", |policy| policy.links.dampen = false),
-    without("probation", |policy| policy.links.probation = Duration::ZERO),
     without("margin", |policy| policy.links.margin = 0),
     without("cooldown", |policy| policy.links.cooldown = Duration::ZERO),
     without("far faster links", |policy| policy.links.faster = 0),

@@ -178,7 +178,7 @@ fn large_packets_vanish() -> Scenario {
         .upload(80_000, mib(8))
 }
 
-/// The same for longer than a minute: of the uploads that the cable let down, one tries it.
+/// The same for longer than a minute.
 fn large_packets_stay_away() -> Scenario {
     let start =
         scenario("large-packets-stay-away", vec![LinkPlan::ethernet(), LinkPlan::lte()], 300);

@@ -15,7 +15,6 @@ impl<const LINKS: usize, const UPLOADS: usize, const BLOCKS: usize, const CLIENT
             standing: [Standing::Gone; LINKS],
             purse: [Purse::Open; LINKS],
             tunnel: [false; LINKS],
-            tried: self.tried(),
             patience: [UNMEASURED_PATIENCE; LINKS],
             timeout: [Duration::MAX; LINKS],
             order: [LinkId(0); LINKS],

@@ -748,10 +748,7 @@ fn on_another_network_everything_is_measured_anew_and_nothing_is_held_against_th
     world.see(ETH, Observation::Moved);
     assert_eq!(world.kind(ETH), StateKind::Settling);
     let view = world.table.view(ETH);
-    assert_eq!(
-        (view.srtt, view.rate, view.stability_permille, view.on_trial),
-        (None, None, None, false)
-    );
+    assert_eq!((view.srtt, view.rate, view.stability_permille), (None, None, None));
     world.run(2500);
 
     assert_eq!(world.table.active(), Some(ETH), "after its up-delay, without hold-down");
@@ -841,30 +838,4 @@ fn a_satellite_that_is_dead_is_left_all_the_same() {
     world.run(2000);
 
     assert_eq!(world.told(), [(Some(LTE), Reason::Timeout)]);
-}
-
-#[test]
-fn a_link_that_failed_silently_is_on_trial_until_it_carried_for_a_while() {
-    let mut world = World::with(&[ETH, LTE]);
-    world.wire(ETH).delivers = false;
-    world.run(2000);
-    world.wire(ETH).delivers = true;
-    while world.table.active() != Some(ETH) {
-        world.run(10);
-    }
-
-    assert!(world.table.view(ETH).on_trial);
-    world.run(2500);
-
-    assert!(!world.table.view(ETH).on_trial);
-}
-
-#[test]
-fn a_cable_that_was_pulled_is_trusted_when_it_is_back() {
-    let mut world = World::with(&[ETH, LTE]);
-
-    world.see(ETH, CUT);
-    world.see(ETH, UP);
-
-    assert!(!world.table.view(ETH).on_trial);
 }

@@ -38,8 +38,6 @@ pub(crate) struct Outlook<const LINKS: usize> {
     pub(crate) purse: [Purse; LINKS],
     /// Links that ride on others.
     pub(crate) tunnel: [bool; LINKS],
-    /// A link on trial that has as many uploads as it may.
-    pub(crate) tried: Option<LinkId>,
     /// When an answer over the link is overdue.
     pub(crate) patience: [Duration; LINKS],
     /// When the upstream itself must have answered.

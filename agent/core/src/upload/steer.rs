@@ -112,7 +112,6 @@ impl<const LINKS: usize> Upload<LINKS> {
             Some(active)
                 if active != link
                     && outlook.standing(active) == Standing::Sound
-                    && outlook.tried != Some(active)
                     && self.lane(active).is_rested(outlook.now)
                     && self.left.is_none() =>
             {

@@ -129,7 +129,6 @@ fn outlook<const LINKS: usize>() -> Outlook<LINKS> {
         hold: Duration::from_secs(300),
         hedge: true,
         tunnel: [false; LINKS],
-        tried: None,
         standing: [Standing::Sound; LINKS],
         purse: [Purse::Open; LINKS],
         patience: [Duration::from_secs(1); LINKS],
