@@ -11,8 +11,8 @@ use baton_lab::Shape;
 /// One scenario that the lab has measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
-    /// How the link dies: silently, or with its carrier.
-    pub is_silent: bool,
+    /// How the link dies.
+    pub fault: Death,
     /// Round trip in milliseconds.
     pub rtt_ms: u64,
     /// Median of the lab's gaps in milliseconds, over links of 20 Mbit/s with 5 % jitter, CUBIC.
@@ -21,20 +21,58 @@ pub struct Measured {
 
 /// README.md's table of `ci/bench failover`: Baton with `baton serve`, 20 trials each.
 pub const LAB: [Measured; 6] = [
-    Measured { is_silent: true, rtt_ms: 10, gap_ms: 87.0 },
-    Measured { is_silent: true, rtt_ms: 50, gap_ms: 146.0 },
-    Measured { is_silent: true, rtt_ms: 100, gap_ms: 243.0 },
-    Measured { is_silent: false, rtt_ms: 10, gap_ms: 28.0 },
-    Measured { is_silent: false, rtt_ms: 50, gap_ms: 85.0 },
-    Measured { is_silent: false, rtt_ms: 100, gap_ms: 160.0 },
+    Measured { fault: Death::Hole, rtt_ms: 10, gap_ms: 87.0 },
+    Measured { fault: Death::Hole, rtt_ms: 50, gap_ms: 146.0 },
+    Measured { fault: Death::Hole, rtt_ms: 100, gap_ms: 243.0 },
+    Measured { fault: Death::Carrier, rtt_ms: 10, gap_ms: 28.0 },
+    Measured { fault: Death::Carrier, rtt_ms: 50, gap_ms: 85.0 },
+    Measured { fault: Death::Carrier, rtt_ms: 100, gap_ms: 160.0 },
 ];
 
 /// Kernel MPTCP's medians for a silent link, from the same table.
 pub const LAB_MPTCP: [(u64, f64); 3] = [(10, 261.0), (50, 591.0), (100, 892.0)];
 
-/// Seconds that an upload of 16 MiB takes over one link of 20 Mbit/s with that round trip in milliseconds:
-/// the median of `ci/bench goodput --protocol tus --rtt MS`.
-pub const LAB_UPLOADS: [(u64, f64); 3] = [(10, 7.25), (50, 7.29), (100, 8.29)];
+/// An upload of 16 MiB over links of 20 Mbit/s that the lab has timed.
+#[derive(Clone, Copy, Debug)]
+pub struct Timed {
+    /// How the link dies that it runs on, three seconds after it began, if it does.
+    pub fault: Option<Death>,
+    /// Round trip in milliseconds.
+    pub rtt_ms: u64,
+    /// The median of `ci/bench goodput --protocol tus --rtt MS [--fault KIND]`, in seconds.
+    pub took_s: f64,
+}
+
+/// How a link dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Nothing comes through, and nobody says so.
+    Hole,
+    /// Its carrier is gone.
+    Carrier,
+}
+
+impl Death {
+    const fn step(self) -> Step {
+        match self {
+            Self::Hole => Step::Shape(0, Way::Both, Change::Hole(true)),
+            Self::Carrier => Step::Facts(0, Facts::NO_CARRIER),
+        }
+    }
+}
+
+/// See [`Timed`].
+pub const LAB_UPLOADS: [Timed; 9] = [
+    Timed { fault: None, rtt_ms: 10, took_s: 7.25 },
+    Timed { fault: None, rtt_ms: 50, took_s: 7.29 },
+    Timed { fault: None, rtt_ms: 100, took_s: 8.29 },
+    Timed { fault: Some(Death::Hole), rtt_ms: 10, took_s: 7.32 },
+    Timed { fault: Some(Death::Hole), rtt_ms: 50, took_s: 7.53 },
+    Timed { fault: Some(Death::Hole), rtt_ms: 100, took_s: 9.14 },
+    Timed { fault: Some(Death::Carrier), rtt_ms: 10, took_s: 7.26 },
+    Timed { fault: Some(Death::Carrier), rtt_ms: 50, took_s: 7.46 },
+    Timed { fault: Some(Death::Carrier), rtt_ms: 100, took_s: 8.83 },
+];
 
 /// What another lab measured of kernel MPTCP: the shortest and the longest of five gaps over links of
 /// 30 Mbit/s with 5 % jitter, CUBIC, a silent link. How much those links queued is not told: as much as ours
@@ -65,16 +103,16 @@ pub const TOLERANCE: f64 = 0.15;
 /// Faults of each kind, each at another phase and with another seed.
 const TRIALS: u64 = 20;
 
-/// The lab's links: see `tests/src/race.rs` and `tests/src/scene.rs`.
+/// The lab's links for gaps: see `tests/src/race.rs` and `tests/src/scene.rs`. With 5 % jitter.
 fn links(rtt_ms: u64) -> Vec<LinkPlan> {
-    links_of(rtt_ms, 20)
+    links_of(rtt_ms, 20, rtt_ms * 50)
 }
 
-/// Three links of that round trip and of so many Mbit/s, with 5 % jitter.
-fn links_of(rtt_ms: u64, mbps: u64) -> Vec<LinkPlan> {
+/// Three links of that round trip, of so many Mbit/s and microseconds of jitter.
+fn links_of(rtt_ms: u64, mbps: u64, jitter_us: u64) -> Vec<LinkPlan> {
     let shape = Shape {
         delay: core::time::Duration::from_micros(rtt_ms * 500),
-        jitter: core::time::Duration::from_micros(rtt_ms * 50),
+        jitter: core::time::Duration::from_micros(jitter_us),
         queue_bytes: 128 * 1024,
         ..shape(0, 0, mbps, 0)
     };
@@ -100,12 +138,7 @@ pub fn gaps(measured: &Measured) -> Vec<f64> {
             policy: policy::defaults(),
             switches_an_hour: usize::MAX,
         };
-        let fault = if measured.is_silent {
-            Step::Shape(0, Way::Both, Change::Hole(true))
-        } else {
-            Step::Facts(0, Facts::NO_CARRIER)
-        };
-        let run = scenario.upload(3_000, 64 << 20).at(at_ms, fault).run();
+        let run = scenario.upload(3_000, 64 << 20).at(at_ms, measured.fault.step()).run();
         let struck = Instant::from_millis(at_ms);
         let first = run.stored.iter().find(|(at, link, _)| *at > struck && *link != 0);
         first.map_or(f64::INFINITY, |(at, ..)| at.saturating_since(struck).as_secs_f64() * 1e3)
@@ -113,24 +146,26 @@ pub fn gaps(measured: &Measured) -> Vec<f64> {
     sorted((0..TRIALS).map(gap))
 }
 
-/// How long the model takes for an upload as those of [`LAB_UPLOADS`], in seconds, sorted.
-pub fn uploads(rtt_ms: u64) -> Vec<f64> {
-    let shape = Shape {
-        delay: core::time::Duration::from_micros(rtt_ms * 500),
-        queue_bytes: 128 * 1024,
-        ..shape(0, 0, 20, 0)
-    };
+/// How long the model takes for such an upload, in seconds, sorted.
+pub fn uploads(timed: &Timed) -> Vec<f64> {
+    let mut links = links_of(timed.rtt_ms, 20, 0);
+    links[0].spec.class = Class::Wifi;
     let took = |seed| {
         let scenario = Scenario {
             name: "calibration".into(),
             seed,
-            links: vec![LinkPlan::symmetric("eth0", Class::Wifi, 100, shape.clone())],
+            links: links.clone(),
             script: Vec::new(),
             until: Duration::from_secs(60),
             policy: policy::defaults(),
             switches_an_hour: usize::MAX,
         };
-        let run = scenario.upload(3_000, 16 << 20).run();
+        let scenario = scenario.upload(3_000, 16 << 20);
+        let scenario = match timed.fault {
+            Some(fault) => scenario.at(6_000, fault.step()),
+            None => scenario,
+        };
+        let run = scenario.run();
         run.took(0).map_or(f64::INFINITY, |took| took.as_secs_f64())
     };
     sorted((1..=5).map(took))
@@ -143,7 +178,7 @@ pub fn mptcp_gaps(rtt_ms: u64) -> Vec<f64> {
 
 /// The same over links as those of [`RANGES_MPTCP`].
 pub fn mptcp_gaps_in(range: &MeasuredRange) -> Vec<f64> {
-    mptcp_gaps_over(&links_of(range.rtt_ms, RANGES_MBPS))
+    mptcp_gaps_over(&links_of(range.rtt_ms, RANGES_MBPS, range.rtt_ms * 50))
 }
 
 fn mptcp_gaps_over(links: &[LinkPlan]) -> Vec<f64> {

@@ -37,8 +37,8 @@ mod world;
 
 pub use ablation::{Cost, Spread, VARIATIONS, Variation};
 pub use calibration::{
-    LAB, LAB_MPTCP, LAB_UPLOADS, Measured, MeasuredRange, RANGES_MPTCP, TOLERANCE, gaps,
-    mptcp_gaps, mptcp_gaps_in, uploads,
+    Death, LAB, LAB_MPTCP, LAB_UPLOADS, Measured, MeasuredRange, RANGES_MPTCP, TOLERANCE, Timed,
+    gaps, mptcp_gaps, mptcp_gaps_in, uploads,
 };
 pub use checks::Broken;
 pub use compare::{Row, baton, compare, pairs};

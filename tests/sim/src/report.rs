@@ -1,7 +1,7 @@
 //! Tables, and whether the aims are met.
 
 use crate::ablation::{Cost, Spread, VARIATIONS};
-use crate::calibration::{self, LAB, LAB_MPTCP, LAB_UPLOADS, RANGES_MPTCP, TOLERANCE};
+use crate::calibration::{self, Death, LAB, LAB_MPTCP, LAB_UPLOADS, RANGES_MPTCP, TOLERANCE};
 use crate::compare::{Row, compare, pairs};
 use crate::random::random;
 use crate::suite::suite;
@@ -71,19 +71,29 @@ pub fn calibrate() -> bool {
         println!("{what:<14} {rtt:>6} {lab:>9.0} {model:>9.0} {:>6.0}%", off * 100.0);
     };
     for measured in &LAB {
-        let what = if measured.is_silent { "black hole" } else { "carrier loss" };
-        row(what, measured.rtt_ms, measured.gap_ms, &calibration::gaps(measured));
+        row(
+            title_of(measured.fault),
+            measured.rtt_ms,
+            measured.gap_ms,
+            &calibration::gaps(measured),
+        );
     }
     for (rtt, lab) in LAB_MPTCP {
         row("MPTCP, hole", rtt, lab, &calibration::mptcp_gaps(rtt));
     }
     println!("{:<14} {:>6} {:>9} {:>9} {:>7}", "16 MiB, in s", "RTT", "lab", "model", "off");
-    for (rtt, lab) in LAB_UPLOADS {
-        let took = calibration::uploads(rtt);
+    for timed in &LAB_UPLOADS {
+        let took = calibration::uploads(timed);
         let model = took[took.len() / 2];
-        let off = model / lab - 1.0;
+        let off = model / timed.took_s - 1.0;
         is_good &= off.abs() <= TOLERANCE;
-        println!("{:<14} {rtt:>6} {lab:>9.2} {model:>9.2} {:>6.0}%", "upload", off * 100.0);
+        println!(
+            "{:<14} {:>6} {:>9.2} {model:>9.2} {:>6.0}%",
+            timed.fault.map_or("no fault", title_of),
+            timed.rtt_ms,
+            timed.took_s,
+            off * 100.0
+        );
     }
     for range in &RANGES_MPTCP {
         let gaps = calibration::mptcp_gaps_in(range);
@@ -101,6 +111,13 @@ pub fn calibrate() -> bool {
         );
     }
     is_good
+}
+
+const fn title_of(fault: Death) -> &'static str {
+    match fault {
+        Death::Hole => "black hole",
+        Death::Carrier => "carrier loss",
+    }
 }
 
 /// What each mechanism earns: means over seeds, and the deviation of a single one. Below the first row stand
