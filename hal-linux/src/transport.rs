@@ -8,7 +8,7 @@ use crate::{
     tcp_info::stream_info,
 };
 use baton_core::Duration;
-use baton_hal::{Bytes, ErrorKind, Stream, StreamInfo, Transport};
+use baton_hal::{Bytes, ErrorKind, Stream, StreamInfo, Transport, gather};
 use core::{
     cell::Cell,
     fmt,
@@ -260,12 +260,8 @@ impl Bytes for BoundStream {
     }
 
     fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, TransportError> {
-        // The kernel's form of the same slices; what there is no place for waits for the next call.
-        let mut slices = [IoSlice::new(&[]); GATHERED];
-        for (slice, buf) in slices.iter_mut().zip(bufs) {
-            *slice = IoSlice::new(buf);
-        }
-        now(self.0.try_write_vectored(&slices[..bufs.len().min(GATHERED)]))
+        let (slices, count) = gather(bufs.iter().copied(), IoSlice::new);
+        now(self.0.try_write_vectored(&slices[..count]))
     }
 }
 
@@ -279,9 +275,6 @@ impl Stream for BoundStream {
         let _ = SockRef::from(&self.0).set_linger(Some(Duration::ZERO));
     }
 }
-
-/// Slices of one write: a head, and 256 KiB in blocks. The kernel takes 1024.
-const GATHERED: usize = 17;
 
 fn now(done: io::Result<usize>) -> Result<Option<usize>, TransportError> {
     match done {

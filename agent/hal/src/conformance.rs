@@ -6,7 +6,9 @@
 
 pub mod segments;
 
-use crate::{Bytes, Error, ErrorKind, Facts, LinkChange, LinkName, Links, Stream, Transport};
+use crate::{
+    Bytes, Error, ErrorKind, Facts, GATHERED, LinkChange, LinkName, Links, Stream, Transport,
+};
 use baton_core::Duration;
 use core::future::Future;
 use std::collections::BTreeMap;
@@ -79,6 +81,7 @@ cases! {
     unusable_link_is_unreachable,
     refusal_is_the_peers_not_the_links,
     bytes_arrive_whole_and_in_order_both_ways,
+    slices_arrive_in_order_however_many,
     peer_that_closes_ends_the_stream,
     aborted_stream_is_reset,
     writer_waits_for_a_peer_that_does_not_read,
@@ -252,6 +255,33 @@ impl<R: Rig> Bench<R> {
         })
         .await;
         assert!(down == sent);
+    }
+
+    /// More than any backend takes at once, and hardly two of one length.
+    async fn slices_arrive_in_order_however_many(&mut self) {
+        let (near, _, far) = self.connect(R::OTHER).await;
+        let lengths: Vec<usize> = (0..3 * GATHERED).map(|place| place * 41 % 257).collect();
+        let sent = pattern(lengths.iter().sum());
+
+        let gathered = async {
+            let mut done = 0;
+            while done < sent.len() {
+                let mut end = 0;
+                let slices = lengths.iter().map(|length| {
+                    end += length;
+                    &sent[done.max(end - length)..done.max(end)]
+                });
+                let slices: Vec<&[u8]> = slices.filter(|slice| !slice.is_empty()).collect();
+                near.writable().await;
+                done += near.try_write(&slices).expect("the stream lives").unwrap_or(0);
+            }
+        };
+        let ((), come) = soon("every slice", async {
+            tokio::join!(gathered, read_n(&far, sent.len()))
+        })
+        .await;
+
+        assert!(come == sent);
     }
 
     async fn peer_that_closes_ends_the_stream(&mut self) {

@@ -28,4 +28,4 @@ pub use id::Id;
 pub use links::{Facts, LinkChange, LinkName, Links};
 pub use spool::{Segment, Segments};
 pub use time::Time;
-pub use transport::{Bytes, Handshakes, Stream, StreamInfo, Transport};
+pub use transport::{Bytes, GATHERED, Handshakes, Stream, StreamInfo, Transport, gather};

@@ -59,9 +59,27 @@ pub trait Bytes {
     fn try_read(&self, buf: &mut [u8]) -> Result<Option<usize>, Self::Error>;
 
     /// Writes what fits now of these bytes, one slice behind the other; a backend may take fewer than there
-    /// is room for. `Ok(None)`: nothing does, and the next write begins with the same
+    /// is room for, and no more than [`GATHERED`] slices. `Ok(None)`: nothing does, and the next write begins with the same
     /// bytes: a stream that encrypts may have begun to send them.
     fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, Self::Error>;
+}
+
+/// Slices of the longest write that is worth gathering: a head, and 256 KiB in blocks. Linux takes 1024.
+pub const GATHERED: usize = 17;
+
+/// Slices in a backend's own form, on the stack: the array, and how many of it are meant. What there is no place
+/// for waits for the next write.
+pub fn gather<'a, T: Copy>(
+    bufs: impl IntoIterator<Item = &'a [u8]>,
+    form: impl Fn(&'a [u8]) -> T,
+) -> ([T; GATHERED], usize) {
+    let mut slices = [form(&[]); GATHERED];
+    let mut count = 0;
+    for (slice, buf) in slices.iter_mut().zip(bufs) {
+        *slice = form(buf);
+        count += 1;
+    }
+    (slices, count)
 }
 
 /// A connection to the upstream.

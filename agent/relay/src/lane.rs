@@ -15,7 +15,7 @@ use crate::hub::Hub;
 use crate::transfer::{Body, Transfer};
 use crate::upstream::Spoken;
 use baton_core::{Attempt, BLOCK_SIZE, Failure, LinkId, Outcome};
-use baton_hal::{Bytes, Stream, Transport};
+use baton_hal::{Bytes, GATHERED, Stream, Transport};
 pub(crate) use baton_wire::upload::Order;
 use baton_wire::upload::Protocol;
 use core::ops::Range;
@@ -189,12 +189,12 @@ impl<T: Transport + 'static> Lane<T> {
         body: Range<u64>,
     ) -> Result<usize, Unwritten<T::Error>> {
         let most = body.end - body.start;
-        let places = self.hub.places::<GATHERED>(&self.transfer, body.start, most);
+        let places = self.hub.places::<BLOCKS>(&self.transfer, body.start, most);
         if places.is_empty() {
             return Err(Unwritten::Lost);
         }
         let blocks = self.hub.arena.read();
-        let mut slices = [head; 1 + GATHERED];
+        let mut slices = [head; GATHERED];
         for (slice, place) in slices[1..].iter_mut().zip(&places) {
             *slice = &blocks[place.range()];
         }
@@ -205,8 +205,8 @@ impl<T: Transport + 'static> Lane<T> {
     }
 }
 
-/// Blocks that one write gathers at most: the longest append.
-const GATHERED: usize = 16;
+/// Blocks that one write gathers at most, behind its head: the longest append.
+const BLOCKS: usize = GATHERED - 1;
 
 /// One each 2.5 ms, twice as often as the link is looked at: below 50 Mbit/s that is a block, as many
 /// clients share the memory of such a link.

@@ -1,7 +1,7 @@
 //! One TLS connection over a stream that does not block.
 
 use super::TlsError;
-use baton_hal::{Bytes, Stream, StreamInfo};
+use baton_hal::{Bytes, Stream, StreamInfo, gather};
 use core::cell::{Cell, RefCell};
 use heapless::Deque;
 use rustls::{Connection, HandshakeKind};
@@ -146,12 +146,8 @@ impl Session {
             if !self.push(below)? {
                 return Ok(None);
             }
-            let mut slices = [IoSlice::new(&[]); GATHERED];
-            for (slice, buf) in slices.iter_mut().zip(bufs) {
-                *slice = IoSlice::new(buf);
-            }
-            let slices = &slices[..bufs.len().min(GATHERED)];
-            self.pending = self.tls.writer().write_vectored(slices).map_err(odd)?;
+            let (slices, count) = gather(bufs.iter().copied(), IoSlice::new);
+            self.pending = self.tls.writer().write_vectored(&slices[..count]).map_err(odd)?;
             let wire = self.sent + self.held()? as u64;
             self.ledger.add(Mark { wire, payload: self.written + self.pending as u64 });
         }
@@ -287,11 +283,8 @@ impl<S: Stream> Write for Pipe<'_, S> {
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut slices = [&[][..]; GATHERED];
-        for (slice, buf) in slices.iter_mut().zip(bufs) {
-            *slice = buf;
-        }
-        let done = self.below.try_write(&slices[..bufs.len().min(GATHERED)]);
+        let (slices, count) = gather(bufs.iter().map(|buf| &**buf), |buf| buf);
+        let done = self.below.try_write(&slices[..count]);
         self.told(done)
     }
 
@@ -299,10 +292,6 @@ impl<S: Stream> Write for Pipe<'_, S> {
         Ok(())
     }
 }
-
-/// Slices that one write gathers; what there is no place for waits for the next. A lane's longest has a head and
-/// sixteen blocks, and these make seventeen records.
-const GATHERED: usize = 17;
 
 /// rustls fails so only on what its state rules out.
 fn odd<E>(error: io::Error) -> TlsError<E> {
