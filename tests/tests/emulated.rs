@@ -1,5 +1,5 @@
 //! What an agent for another processor must do in its emulator, too (`ci/cross --test`); run like any other
-//! test, it is this machine's.
+//! test, it is this machine's, from whose kernel TCP_INFO is taken away.
 //!
 //! qemu-user passes neither TCP_INFO nor IP_PKTOPTIONS on. So nothing here expects a silence to be
 //! noticed in a certain time; and as the agent can't tell by which interface a client came, it
@@ -7,7 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use baton_lab::Sandbox;
-use baton_tests::{Scene, Setup, baton};
+use baton_tests::{Scene, Setup, baton, forget_tcp_info};
 use std::process::Command;
 
 baton_lab::tests![an_upload_with_a_token_survives_a_pulled_cable_and_a_silent_link];
@@ -15,10 +15,12 @@ baton_lab::tests![an_upload_with_a_token_survives_a_pulled_cable_and_a_silent_li
 const MIB: u64 = 1 << 20;
 
 fn an_upload_with_a_token_survives_a_pulled_cable_and_a_silent_link(sandbox: &Sandbox) {
+    forget_tcp_info();
     let scene = Scene::new(
         sandbox,
         Setup { config: "relay.auth = \"token\"\n".to_owned(), ..Setup::default() },
     );
+    assert!(scene.agent.log().contains("no tcp-info"), "{}", scene.agent.log());
     let size = 32 * MIB;
     let file = scene.file("a.bin", size);
 
