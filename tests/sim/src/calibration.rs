@@ -23,10 +23,10 @@ pub struct Measured {
 pub const LAB: [Measured; 6] = [
     Measured { fault: Death::Hole, rtt_ms: 10, gap_ms: 87.0 },
     Measured { fault: Death::Hole, rtt_ms: 50, gap_ms: 146.0 },
-    Measured { fault: Death::Hole, rtt_ms: 100, gap_ms: 243.0 },
-    Measured { fault: Death::Carrier, rtt_ms: 10, gap_ms: 28.0 },
-    Measured { fault: Death::Carrier, rtt_ms: 50, gap_ms: 85.0 },
-    Measured { fault: Death::Carrier, rtt_ms: 100, gap_ms: 160.0 },
+    Measured { fault: Death::Hole, rtt_ms: 100, gap_ms: 251.0 },
+    Measured { fault: Death::Carrier, rtt_ms: 10, gap_ms: 39.0 },
+    Measured { fault: Death::Carrier, rtt_ms: 50, gap_ms: 83.0 },
+    Measured { fault: Death::Carrier, rtt_ms: 100, gap_ms: 162.0 },
 ];
 
 /// Kernel MPTCP's medians for a silent link, from the same table.
