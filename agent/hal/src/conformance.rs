@@ -276,10 +276,8 @@ impl<R: Rig> Bench<R> {
                 done += near.try_write(&slices).expect("the stream lives").unwrap_or(0);
             }
         };
-        let ((), come) = soon("every slice", async {
-            tokio::join!(gathered, read_n(&far, sent.len()))
-        })
-        .await;
+        let ((), come) =
+            soon("every slice", async { tokio::join!(gathered, read_n(&far, sent.len())) }).await;
 
         assert!(come == sent);
     }
