@@ -59,8 +59,8 @@ pub trait Bytes {
     fn try_read(&self, buf: &mut [u8]) -> Result<Option<usize>, Self::Error>;
 
     /// Writes what fits now of these bytes, one slice behind the other; a backend may take fewer than there
-    /// is room for, and no more than [`GATHERED`] slices. `Ok(None)`: nothing does, and the next write begins with the same
-    /// bytes: a stream that encrypts may have begun to send them.
+    /// is room for, and need not look beyond the first [`GATHERED`] slices. `Ok(None)`: nothing fits, and the
+    /// next write begins with the same bytes: a stream that encrypts may have begun to send them.
     fn try_write(&self, bufs: &[&[u8]]) -> Result<Option<usize>, Self::Error>;
 }
 
